@@ -1,0 +1,43 @@
+import type { Mirror } from '../core/mirror.js';
+
+/** Everything the operator wrote, checked, with defaults filled in and paths made absolute. Immutable. */
+export interface Settings {
+  /** Absolute path of the file this came from. */
+  readonly file: string;
+  readonly site: {
+    readonly name: string;
+    /** Public address without a trailing slash, or null when the operator gave none. */
+    readonly url: string | null;
+    readonly contact: string | null;
+  };
+  /** Absolute path of the data folder. */
+  readonly data: string;
+  readonly listen: { readonly http: readonly HttpAddress[] };
+  /** HTTP processes beside the primary; 0 serves from the primary itself. */
+  readonly workers: number;
+  readonly sync: SyncSettings;
+  /** By name, in the order of the file. */
+  readonly mirrors: ReadonlyMap<string, Mirror>;
+  /** Seconds that running downloads get to finish when the program is stopped. */
+  readonly grace: number;
+}
+
+export interface HttpAddress {
+  readonly host: string;
+  /** 0 = any free port; the chosen one is printed. */
+  readonly port: number;
+}
+
+export interface SyncSettings {
+  /** Runs at a time, in all and for one upstream host. */
+  readonly concurrency: number;
+  readonly perHost: number;
+  /** Seconds; a scheduled run starts up to so much later, by chance. */
+  readonly jitter: number;
+  /** Disk space that no run may use: a share (0 to 1) of the file system, or bytes. */
+  readonly reserve: { readonly share: number } | { readonly bytes: number };
+  /** Bytes a second for all pulls together; null is no limit. */
+  readonly bandwidth: number | null;
+  /** Runs (and their logs) that are kept: the newest so many, and those not older than so many days. */
+  readonly keep: { readonly runs: number; readonly days: number };
+}

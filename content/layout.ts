@@ -1,0 +1,74 @@
+import { join } from 'node:path';
+import type { SlotName } from '../core/generation.js';
+
+/**
+ * The drawing of the disk, and the only file that joins these paths:
+ *
+ *   <data>/
+ *     state.db                      SQLite (WAL)
+ *     run/control.sock              admin API; run/lock.db is held while a program uses the folder
+ *     logs/<mirror>/<run-id>.log
+ *     mirrors/<mirror>/
+ *       slots/a/  slots/b/          complete trees, hard-linked to each other
+ *       live -> slots/a             the published one; replaced by rename(2)
+ *       partial/                    what rsync has received of a file so far
+ *       changes/a  changes/b        rsync's itemised list of what a slot got since it was last equal to the other
+ *       probe/                      the marker as upstream has it
+ *     public/<mirror> -> ../mirrors/<mirror>/live
+ */
+export class Layout {
+  constructor(readonly data: string) {}
+
+  get stateDb(): string {
+    return join(this.data, 'state.db');
+  }
+  get runFolder(): string {
+    return join(this.data, 'run');
+  }
+  get controlSocket(): string {
+    return join(this.runFolder, 'control.sock');
+  }
+  get lockDb(): string {
+    return join(this.runFolder, 'lock.db');
+  }
+  get mirrorsFolder(): string {
+    return join(this.data, 'mirrors');
+  }
+  get publicFolder(): string {
+    return join(this.data, 'public');
+  }
+  publicLink(mirror: string): string {
+    return join(this.publicFolder, mirror);
+  }
+  logFolder(mirror: string): string {
+    return join(this.data, 'logs', mirror);
+  }
+  log(mirror: string, runId: number): string {
+    return join(this.logFolder(mirror), `${runId}.log`);
+  }
+  mirror(mirror: string): string {
+    return join(this.mirrorsFolder, mirror);
+  }
+  slot(mirror: string, slot: SlotName): string {
+    return join(this.mirror(mirror), 'slots', slot);
+  }
+  live(mirror: string): string {
+    return join(this.mirror(mirror), 'live');
+  }
+  partial(mirror: string): string {
+    return join(this.mirror(mirror), 'partial');
+  }
+  changes(mirror: string, slot: SlotName): string {
+    return join(this.mirror(mirror), 'changes', slot);
+  }
+  probe(mirror: string): string {
+    return join(this.mirror(mirror), 'probe');
+  }
+  /** What `live` and `public/<mirror>` point to, relative to their own folders. */
+  liveTarget(slot: SlotName): string {
+    return join('slots', slot);
+  }
+  publicTarget(mirror: string): string {
+    return join('..', 'mirrors', mirror, 'live');
+  }
+}

@@ -1,0 +1,29 @@
+/** One of the two complete trees of a mirror. */
+export type SlotName = 'a' | 'b';
+
+/**
+ * `publishing`: recorded, the switch is about to happen. `live`: served. `previous`: whole, no longer live.
+ * `recycled`: its slot has been, or is being, overwritten.
+ */
+export type GenerationState = 'publishing' | 'live' | 'previous' | 'recycled';
+
+/** One published state of a mirror. Times are milliseconds since the epoch, UTC; sizes are bytes. */
+export interface Generation {
+  readonly id: number;
+  readonly mirror: string;
+  /** The run that made it; null when it was adopted from the disk. */
+  readonly runId: number | null;
+  readonly slot: SlotName;
+  readonly state: GenerationState;
+  readonly files: number;
+  readonly bytes: number;
+  readonly markerValue: string | null;
+  readonly markerTime: number | null;
+  readonly publishedAt: number;
+  /** The last time it was seen to be equal to its upstream. */
+  readonly confirmedAt: number;
+}
+
+export function otherSlot(slot: SlotName): SlotName {
+  return slot === 'a' ? 'b' : 'a';
+}

@@ -1,0 +1,76 @@
+import type { Schedule } from './schedule.js';
+
+/** First path segments that Millpond itself answers; a mirror of such a name could never be reached. */
+export const RESERVED_NAMES: ReadonlySet<string> = new Set([
+  ...['status', 'help', 'get', 'p', 'f', 'verify', 'check', 'news', 'incidents', 'stats', 'network', 'request'],
+  ...['about', 'policies', 'feeds', 'api', 'v2', 'git', 'tuf', 'static', 'login', 'me', 'ops', 'images', 'metrics'],
+  ...['healthz', 'readyz', 'assets', 'robots.txt', 'favicon.ico', 'mirrorz.json'],
+]);
+
+const NAME = /^[a-z0-9](?:[a-z0-9._+-]{0,62}[a-z0-9+])?$/;
+
+/** Why `name` cannot name a mirror, as the end of a sentence, or undefined when it can. */
+export function mirrorNameProblem(name: string): string | undefined {
+  if (RESERVED_NAMES.has(name)) return 'is reserved for a page of Millpond; choose another name';
+  if (!NAME.test(name) || name.includes('..'))
+    return 'is not a mirror name: 1 to 64 of a-z, 0-9, ".", "_", "+", "-", starting and ending with a letter or digit';
+  return undefined;
+}
+
+/** One ordered part of a pull, with filters of its own. */
+export interface Stage {
+  readonly name: string;
+  /** rsync filter patterns; includes are tried before excludes. */
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
+  /** Whether files that upstream no longer has are removed in this stage. */
+  readonly delete: boolean;
+  /** Extra rsync options, passed as they are, one argument each. */
+  readonly options: readonly string[];
+}
+
+/** How the text of a marker is read as a time. Equality of markers is always that of their bytes. */
+export type MarkerParser = 'epoch' | 'date-line' | 'text';
+
+export interface MarkerRule {
+  /** Path of the marker below the upstream's root. */
+  readonly path: string;
+  readonly parser: MarkerParser;
+}
+
+export interface RetryRule {
+  /** Tries in all, the first one included. */
+  readonly attempts: number;
+  /** Seconds before the second try. */
+  readonly firstBackoff: number;
+  /** Seconds that a back-off never exceeds. */
+  readonly maxBackoff: number;
+}
+
+/** Where a secret is kept. The value is read when it is needed and never stored. */
+export type SecretRef = { readonly file: string } | { readonly env: string };
+
+/** A mirror as the operator configured it, all defaults filled in, all paths absolute. */
+export interface Mirror {
+  readonly name: string;
+  readonly title: string;
+  readonly description: string;
+  readonly kind: 'rsync';
+  /** Tried in order; never contain a password. */
+  readonly upstreams: readonly string[];
+  readonly sshKey: string | null;
+  readonly password: SecretRef | null;
+  readonly schedule: Schedule;
+  readonly stages: readonly Stage[];
+  /** rsync patterns that are never mirrored; what matches is removed from the tree. */
+  readonly exclude: readonly string[];
+  /** Seconds that a run may last in all. */
+  readonly timeout: number;
+  /** Seconds without a byte after which a pull is ended. */
+  readonly stall: number;
+  readonly retry: RetryRule;
+  readonly publish: 'slots' | 'in-place';
+  readonly marker: MarkerRule | null;
+  /** Share (0 to 1) of the published files that one run may delete before it is held for a person. */
+  readonly maxDelete: number;
+}

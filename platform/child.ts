@@ -1,0 +1,130 @@
+import { execa } from 'execa';
+import { MillpondError, messageOf } from '../core/errors.js';
+
+/** How a child process ended. Exactly one of `code` and `signal` is set, unless it could not be started. */
+export interface ChildEnd {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** The last `stderr` of at most 64 KiB. */
+  readonly stderr: string;
+  /** Set when this program ended it: the first reason given to `end`. */
+  readonly endedBecause: string | null;
+}
+
+export interface ChildOptions {
+  readonly cwd?: string;
+  /** Added to a minimal environment: PATH, HOME, LANG=C.UTF-8 and nothing else of ours. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Receives stdout as it comes; without it stdout is thrown away. Never buffered here. */
+  readonly onStdout?: (chunk: Buffer) => void;
+  readonly onStderr?: (chunk: Buffer) => void;
+}
+
+export interface Child {
+  readonly pid: number;
+  readonly ended: Promise<ChildEnd>;
+  /** TERM to the whole process group, KILL after `graceMs`; resolves when it has ended. The first reason is kept. */
+  end(because: string, graceMs?: number): Promise<ChildEnd>;
+}
+
+const STDERR_KEPT = 64 * 1024;
+const DEFAULT_GRACE_MS = 10_000;
+
+/**
+ * Starts `file` with an argument vector, never through a shell, as the leader of a process group of its own.
+ * @throws MillpondError `local-tool` as `unavailable` when the program does not exist or cannot be executed
+ */
+export function startChild(file: string, args: readonly string[], options: ChildOptions = {}): Child {
+  const subprocess = execa(file, args, {
+    detached: true, // a group of its own, so that helpers and forks of it are ended with it
+    cleanup: false,
+    reject: false,
+    buffer: false,
+    stdin: 'ignore',
+    stdout: options.onStdout ? 'pipe' : 'ignore',
+    stderr: 'pipe',
+    extendEnv: false,
+    env: { ...minimalEnvironment(), ...options.env },
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+  });
+  const pid = subprocess.pid;
+  if (pid === undefined) {
+    void subprocess.catch(() => undefined);
+    throw new MillpondError('unavailable', `the program "${file}" cannot be started`, {
+      hint: `Install it, or check that it is on PATH (${process.env['PATH'] ?? 'unset'}).`,
+    });
+  }
+  let stderr = Buffer.alloc(0);
+  subprocess.stdout?.on('data', (chunk: Buffer) => options.onStdout?.(chunk));
+  subprocess.stderr?.on('data', (chunk: Buffer) => {
+    stderr = Buffer.concat([stderr, chunk]).subarray(-STDERR_KEPT);
+    options.onStderr?.(chunk);
+  });
+  let endedBecause: string | null = null;
+  let killer: NodeJS.Timeout | undefined;
+  const ended = subprocess.then((result): ChildEnd => {
+    clearTimeout(killer);
+    if (endedBecause !== null) signalGroup(pid, 'SIGKILL'); // forks that outlive their leader
+    return {
+      code: result.exitCode ?? null,
+      signal: result.signal ?? null,
+      stderr: stderr.toString('utf8') || (result.exitCode === undefined && !result.signal ? messageOf(result) : ''),
+      endedBecause,
+    };
+  });
+  return {
+    pid,
+    ended,
+    end(because, graceMs = DEFAULT_GRACE_MS) {
+      if (endedBecause === null) {
+        endedBecause = because;
+        signalGroup(pid, 'SIGTERM');
+        killer = setTimeout(() => signalGroup(pid, 'SIGKILL'), graceMs);
+      }
+      return ended;
+    },
+  };
+}
+
+/** Runs a short program to its end and returns its stdout (at most `maxBytes`, default 16 MiB) and its end. */
+export async function runChild(
+  file: string,
+  args: readonly string[],
+  options: Omit<ChildOptions, 'onStdout'> & { timeoutMs?: number; maxBytes?: number } = {},
+): Promise<ChildEnd & { stdout: Buffer }> {
+  const { timeoutMs = 60_000, maxBytes = 16 * 1024 * 1024, ...rest } = options;
+  const chunks: Buffer[] = [];
+  let size = 0;
+  const child = startChild(file, args, {
+    ...rest,
+    onStdout(chunk) {
+      size += chunk.length;
+      if (size > maxBytes) void child.end(`printed more than ${maxBytes} bytes`);
+      else chunks.push(chunk);
+    },
+  });
+  const timer = setTimeout(() => void child.end(`ran longer than ${timeoutMs / 1000} s`, 2_000), timeoutMs);
+  try {
+    const end = await child.ended;
+    return { ...end, stdout: Buffer.concat(chunks) };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function minimalEnvironment(): Record<string, string> {
+  const environment: Record<string, string> = { LANG: 'C.UTF-8', TZ: 'UTC' };
+  for (const name of ['PATH', 'HOME', 'SSH_AUTH_SOCK']) {
+    const value = process.env[name];
+    if (value !== undefined) environment[name] = value;
+  }
+  return environment;
+}
+
+function signalGroup(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-pid, signal);
+  } catch {
+    // ESRCH: the whole group is gone already, which is what was wanted
+  }
+}

@@ -1,0 +1,13 @@
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** Folder of package.json: the same whether the program runs from its sources or from `dist/`. */
+export const PACKAGE_ROOT = findUpwards(dirname(fileURLToPath(import.meta.url)), 'package.json');
+
+function findUpwards(start: string, name: string): string {
+  for (let folder = start; ; folder = dirname(folder)) {
+    if (existsSync(join(folder, name))) return folder;
+    if (folder === dirname(folder)) throw new Error(`no ${name} above ${start}`);
+  }
+}

@@ -1,0 +1,72 @@
+import type Database from 'better-sqlite3';
+import type { MirrorState } from '../core/engine.js';
+
+interface Row {
+  mirror: string;
+  paused_at: number | null;
+  pause_reason: string | null;
+  next_due_at: number | null;
+  staging_base: number | null;
+}
+
+/** What is kept of a mirror between runs. A mirror without a row has all fields empty. */
+export class MirrorStore {
+  readonly #get: Database.Statement<[string], Row>;
+  readonly #all: Database.Statement<[], Row>;
+  readonly #setPause: Database.Statement;
+  readonly #setNextDue: Database.Statement;
+  readonly #setStagingBase: Database.Statement;
+
+  constructor(db: Database.Database) {
+    this.#get = db.prepare('SELECT * FROM mirrors WHERE mirror = ?');
+    this.#all = db.prepare('SELECT * FROM mirrors ORDER BY mirror');
+    this.#setPause = db.prepare(`
+      INSERT INTO mirrors (mirror, paused_at, pause_reason) VALUES (@mirror, @at, @reason)
+      ON CONFLICT (mirror) DO UPDATE SET paused_at = @at, pause_reason = @reason`);
+    this.#setNextDue = db.prepare(`
+      INSERT INTO mirrors (mirror, next_due_at) VALUES (@mirror, @at)
+      ON CONFLICT (mirror) DO UPDATE SET next_due_at = @at`);
+    this.#setStagingBase = db.prepare(`
+      INSERT INTO mirrors (mirror, staging_base) VALUES (@mirror, @generation)
+      ON CONFLICT (mirror) DO UPDATE SET staging_base = @generation`);
+  }
+
+  get(mirror: string): MirrorState {
+    const row = this.#get.get(mirror);
+    return row ? toState(row) : { mirror, pausedAt: null, pauseReason: null, nextDueAt: null };
+  }
+
+  all(): MirrorState[] {
+    return this.#all.all().map(toState);
+  }
+
+  pause(mirror: string, at: number, reason: string): void {
+    this.#setPause.run({ mirror, at, reason });
+  }
+
+  resume(mirror: string): void {
+    this.#setPause.run({ mirror, at: null, reason: null });
+  }
+
+  setNextDue(mirror: string, at: number | null): void {
+    this.#setNextDue.run({ mirror, at });
+  }
+
+  /** The live generation that the staging slot was made equal to before pulling into it; null = must be prepared. */
+  stagingBase(mirror: string): number | null {
+    return this.#get.get(mirror)?.staging_base ?? null;
+  }
+
+  setStagingBase(mirror: string, generation: number | null): void {
+    this.#setStagingBase.run({ mirror, generation });
+  }
+}
+
+function toState(row: Row): MirrorState {
+  return {
+    mirror: row.mirror,
+    pausedAt: row.paused_at,
+    pauseReason: row.pause_reason,
+    nextDueAt: row.next_due_at,
+  };
+}

@@ -1,0 +1,66 @@
+import Database from 'better-sqlite3';
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { MillpondError, messageOf } from '../core/errors.js';
+import { GenerationStore } from './generations.js';
+import { migrate } from './migrations.js';
+import { MirrorStore } from './mirrors.js';
+import { RunStore } from './runs.js';
+
+/** All that the program keeps in SQLite. Statements are synchronous and short. */
+export interface Store {
+  readonly runs: RunStore;
+  readonly generations: GenerationStore;
+  readonly mirrors: MirrorStore;
+  /** Runs `work` in one transaction. `work` must be synchronous. */
+  transaction<T>(work: () => T): T;
+  close(): void;
+}
+
+/**
+ * Opens (and creates) the database, checks it and brings its schema up to date.
+ * @throws MillpondError corrupt (damaged, or not SQLite), conflict (written by a newer Millpond), unavailable
+ */
+export function openStore(file: string): Store {
+  const db = open(file);
+  return {
+    runs: new RunStore(db),
+    generations: new GenerationStore(db),
+    mirrors: new MirrorStore(db),
+    transaction: (work) => db.transaction(work).immediate(),
+    close: () => db.close(),
+  };
+}
+
+function open(file: string): Database.Database {
+  let db: Database.Database | undefined;
+  try {
+    mkdirSync(dirname(file), { recursive: true });
+    db = new Database(file);
+    db.pragma('journal_mode = WAL');
+    db.pragma('synchronous = FULL'); // what is recorded before it is done must survive a power cut
+    db.pragma('foreign_keys = ON');
+    db.pragma('busy_timeout = 5000');
+    const verdict = db.pragma('quick_check(1)', { simple: true });
+    if (verdict !== 'ok') throw damaged(file, String(verdict));
+    migrate(db);
+    return db;
+  } catch (error) {
+    db?.close();
+    if (error instanceof MillpondError) throw error;
+    if (error instanceof Database.SqliteError && /^SQLITE_(CORRUPT|NOTADB)/.test(error.code))
+      throw damaged(file, error.message);
+    throw new MillpondError('unavailable', `the database "${file}" cannot be opened: ${messageOf(error)}`, {
+      hint: 'Check that the data folder exists, is writable by this user and that its disk is not full.',
+      cause: error,
+    });
+  }
+}
+
+function damaged(file: string, detail: string): MillpondError {
+  return new MillpondError('corrupt', `the database "${file}" is damaged: ${detail}`, {
+    hint:
+      'The trees on disk are not touched by this. Move the file (with -wal and -shm beside it) away, or put a backup ' +
+      'in its place, and start again: published trees are found again on the disk, only the history of runs is lost.',
+  });
+}
