@@ -7,6 +7,7 @@ import type { SlotName } from '../core/generation.js';
  *   <data>/
  *     state.db                      SQLite (WAL)
  *     run/control.sock              admin API; run/lock.db is held while a program uses the folder
+ *     run/known_hosts               keys of ssh upstreams
  *     logs/<mirror>/<run-id>.log
  *     mirrors/<mirror>/
  *       slots/a/  slots/b/          complete trees, hard-linked to each other
@@ -31,6 +32,10 @@ export class Layout {
   get lockDb(): string {
     return join(this.runFolder, 'lock.db');
   }
+  /** Host keys of ssh upstreams, learnt at the first connection. */
+  get knownHosts(): string {
+    return join(this.runFolder, 'known_hosts');
+  }
   get mirrorsFolder(): string {
     return join(this.data, 'mirrors');
   }
@@ -51,6 +56,13 @@ export class Layout {
   }
   slot(mirror: string, slot: SlotName): string {
     return join(this.mirror(mirror), 'slots', slot);
+  }
+  /** A slot while it is built by linking; renamed to its name when it is complete. */
+  newSlot(mirror: string, slot: SlotName): string {
+    return `${this.slot(mirror, slot)}.new`;
+  }
+  slotsFolder(mirror: string): string {
+    return join(this.mirror(mirror), 'slots');
   }
   live(mirror: string): string {
     return join(this.mirror(mirror), 'live');

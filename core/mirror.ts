@@ -59,6 +59,8 @@ export interface Mirror {
   /** Tried in order; never contain a password. */
   readonly upstreams: readonly string[];
   readonly sshKey: string | null;
+  /** Port of ssh upstreams; null is what ssh itself would take. */
+  readonly sshPort: number | null;
   readonly password: SecretRef | null;
   readonly schedule: Schedule;
   readonly stages: readonly Stage[];

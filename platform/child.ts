@@ -18,6 +18,8 @@ export interface ChildOptions {
   /** Receives stdout as it comes; without it stdout is thrown away. Never buffered here. */
   readonly onStdout?: (chunk: Buffer) => void;
   readonly onStderr?: (chunk: Buffer) => void;
+  /** Written to stdin, which is then closed: the way for secrets, which no process list shows. */
+  readonly input?: string;
 }
 
 export interface Child {
@@ -40,7 +42,7 @@ export function startChild(file: string, args: readonly string[], options: Child
     cleanup: false,
     reject: false,
     buffer: false,
-    stdin: 'ignore',
+    ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
     stdout: options.onStdout ? 'pipe' : 'ignore',
     stderr: 'pipe',
     extendEnv: false,

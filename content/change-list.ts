@@ -1,0 +1,77 @@
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { systemCode } from '../core/errors.js';
+
+/** rsync's log-file format that this file reads: itemised change, size in bytes, name. */
+export const CHANGE_FORMAT = '%i %l %n';
+
+/** One itemised change of a tree, rsync(1) `--itemize-changes`. */
+export interface Change {
+  readonly kind: 'file' | 'folder' | 'link' | 'other' | 'deleted';
+  /** It was not there before. */
+  readonly created: boolean;
+  /** Only times or permissions were set; the content is as it was. */
+  readonly attributesOnly: boolean;
+  /** Size in bytes of a file as upstream has it; 0 for what was deleted. */
+  readonly size: number;
+  /** It is, or was, a folder. */
+  readonly folder: boolean;
+  /** Path below the root of the tree, bytes in latin1, without a trailing slash; `.` is the root. */
+  readonly path: string;
+}
+
+// "2026/11/23 23:42:26 [3169] >f+++++++++ 2 some name"
+const LINE = /^\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d \[\d+\] ([<>ch.][fdLDS].{9}|\*deleting {2}) (\d+) (.+)$/s;
+const KINDS: Readonly<Record<string, Change['kind']>> = { f: 'file', d: 'folder', L: 'link' };
+
+/** Reads one line of the list (bytes in latin1); undefined for anything that is not an itemised change. */
+export function parseChange(line: string): Change | undefined {
+  const match = LINE.exec(line);
+  if (!match) return undefined;
+  const [, item = '', size = '0', name = ''] = match;
+  const folder = name.endsWith('/');
+  const path = unescapeName(folder ? name.slice(0, -1) : name);
+  if (path.startsWith('/') || path.split('/').includes('..')) return undefined;
+  if (item.startsWith('*deleting'))
+    return { kind: 'deleted', created: false, attributesOnly: false, size: 0, folder, path };
+  return {
+    kind: KINDS[item[1] ?? ''] ?? 'other',
+    created: item.endsWith('+++++++++'),
+    attributesOnly: item.startsWith('.'),
+    size: Number(size),
+    folder,
+    path,
+  };
+}
+
+/** rsync writes bytes that cannot be printed, and the backslash of what looks like such, as `\#ooo` (octal). */
+function unescapeName(name: string): string {
+  return name.replace(/\\#([0-3][0-7]{2})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
+}
+
+/** Size of the list so far, to be given to `readChanges` later; 0 when there is none. */
+export async function changeListSize(file: string): Promise<number> {
+  try {
+    return (await stat(file)).size;
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return 0;
+    throw error;
+  }
+}
+
+/** The changes recorded from byte `from` on, in order. A missing list has none; a torn last line is left out. */
+export async function* readChanges(file: string, from = 0): AsyncGenerator<Change> {
+  let rest = '';
+  try {
+    for await (const chunk of createReadStream(file, { start: from, encoding: 'latin1', highWaterMark: 256 * 1024 })) {
+      const lines = (rest + (chunk as string)).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) {
+        const change = parseChange(line);
+        if (change) yield change;
+      }
+    }
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw error;
+  }
+}

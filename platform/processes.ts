@@ -1,0 +1,53 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** Pids of all other processes that were started with `variable=value` in their environment (Linux /proc). */
+export async function processesWithEnvironment(variable: string, value: string): Promise<number[]> {
+  const wanted = `${variable}=${value}`;
+  const pids = (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name)).map(Number);
+  const matches = await Promise.all(
+    pids.map(async (pid) => {
+      if (pid === process.pid) return false;
+      const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');
+      return environment.split('\0').includes(wanted);
+    }),
+  );
+  return pids.filter((_, index) => matches[index]);
+}
+
+/** Ends processes that are not our children: TERM, after `graceMs` KILL. Resolves when `find` finds none of them. */
+export async function endProcesses(find: () => Promise<number[]>, graceMs: number): Promise<number[]> {
+  const ended = new Set<number>();
+  const deadline = Date.now() + graceMs;
+  for (;;) {
+    const pids = await find();
+    if (pids.length === 0) return [...ended];
+    for (const pid of pids) {
+      const known = ended.has(pid);
+      ended.add(pid);
+      if (Date.now() >= deadline) signal(pid, 'SIGKILL');
+      else if (!known) signal(pid, 'SIGTERM');
+    }
+    await delay(50);
+  }
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // ESRCH: it has ended by itself
+  }
+}
+
+/**
+ * Bytes that a process and its descendants have read and written so far, sockets and pipes included
+ * (`rchar` and `wchar` of /proc/PID/io, proc(5)). Processes that have ended no longer count.
+ */
+export async function bytesMovedBy(pid: number): Promise<number> {
+  const io = await readFile(`/proc/${pid}/io`, 'utf8').catch(() => '');
+  const own = [...io.matchAll(/^[rw]char: (\d+)$/gm)].reduce((sum, match) => sum + Number(match[1]), 0);
+  const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
+  const below = await Promise.all(children.split(' ').filter(Boolean).map(Number).map(bytesMovedBy));
+  return below.reduce((sum, bytes) => sum + bytes, own);
+}

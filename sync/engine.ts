@@ -1,0 +1,245 @@
+import type { Settings } from '../config/settings.js';
+import type { Layout } from '../content/layout.js';
+import type { PublishedTrees } from '../content/published-trees.js';
+import { switchLive } from '../content/publish.js';
+import type { Engine, EngineEvent, MirrorActivity } from '../core/engine.js';
+import { MillpondError } from '../core/errors.js';
+import type { Mirror } from '../core/mirror.js';
+import { TRIGGER_PRIORITY, type Run, type RunTrigger } from '../core/run.js';
+import { parseUpstream } from '../core/upstream.js';
+import type { Log } from '../platform/log.js';
+import type { Store } from '../store/open.js';
+import { BandwidthPool } from './bandwidth.js';
+import { ActiveRun } from './runs/active-run.js';
+import { RunStop } from './runs/run-failure.js';
+import { removeOldRuns } from './runs/retention.js';
+import { RunQueue, type QueuedRun } from './schedule/run-queue.js';
+import { Timetable } from './schedule/timetable.js';
+
+export interface SyncEngineOptions {
+  readonly settings: Settings;
+  readonly store: Store;
+  readonly layout: Layout;
+  readonly trees: PublishedTrees;
+  readonly log: Log;
+  readonly clock: () => number;
+  /** 0 to 1; for jitter. */
+  readonly random: () => number;
+}
+
+/** The one queue of runs: what is due is put in, and started when the limits allow. */
+export class SyncEngine implements Engine {
+  readonly #queue = new RunQueue();
+  readonly #running = new Map<string, ActiveRun & { hostKey: string }>();
+  readonly #listeners = new Set<(event: EngineEvent) => void>();
+  readonly #bandwidth: BandwidthPool;
+  readonly #timetable: Timetable;
+  #settings: Settings;
+  #stopping = false;
+
+  constructor(private readonly options: SyncEngineOptions) {
+    const { settings, store, clock, random } = options;
+    this.#settings = settings;
+    this.#bandwidth = new BandwidthPool(settings.sync.bandwidth, settings.sync.concurrency);
+    this.#timetable = new Timetable({
+      ...{ store, clock, random },
+      settings: () => this.#settings,
+      onDue: (mirror, trigger) => this.#enqueueDue(mirror, trigger),
+    });
+  }
+
+  /** Takes up what waited when the program ended, and starts the clock. Disk and records agree already. */
+  start(): void {
+    for (const run of this.options.store.runs.unfinished()) {
+      const mirror = this.#settings.mirrors.get(run.mirror);
+      if (mirror) this.#queue.put({ run, hostKey: hostKeyOf(mirror) });
+      else this.#drop(run, 'The mirror is no longer in the configuration.');
+    }
+    this.#timetable.start();
+    this.#startWhatMay();
+  }
+
+  /** Ends all runs cleanly; they are taken up at the next start. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#timetable.stop();
+    const stop = new RunStop('shutdown', 'Millpond was stopped; the run goes on from here at the next start.');
+    for (const active of this.#running.values()) active.stop(stop);
+    await Promise.all([...this.#running.values()].map((active) => active.ended));
+    this.#bandwidth.close();
+  }
+
+  /** Uses other settings from now on; what runs goes on as it was started. */
+  apply(settings: Settings): void {
+    const before = this.#settings;
+    this.#settings = settings;
+    this.#bandwidth.configure(settings.sync.bandwidth, settings.sync.concurrency);
+    for (const name of before.mirrors.keys()) {
+      if (settings.mirrors.has(name)) continue;
+      const queued = this.#queue.remove(name);
+      if (queued) this.#drop(queued, 'The mirror was taken out of the configuration.');
+      this.#running.get(name)?.stop(new RunStop('cancelled', 'The mirror was taken out of the configuration.'));
+    }
+    this.#timetable.settingsChanged(before);
+    this.#startWhatMay();
+  }
+
+  trigger(mirror: string, trigger: RunTrigger, { force = false } = {}): Run {
+    const { pausedAt, pauseReason } = this.#stateOf(mirror);
+    if (pausedAt !== null && !force)
+      throw new MillpondError('conflict', `${mirror} is paused: ${pauseReason ?? 'no reason was given'}`, {
+        hint: `Resume it (millpond resume ${mirror}), or start one run all the same (--force).`,
+      });
+    return this.#enqueue(mirror, trigger, { force, attempt: 1 });
+  }
+
+  async cancel(mirror: string): Promise<{ cancelled: number[] }> {
+    this.#mirror(mirror);
+    const cancelled: number[] = [];
+    const queued = this.#queue.remove(mirror);
+    if (queued) cancelled.push(this.#drop(queued, 'Cancelled by a person before it started.').id);
+    const active = this.#running.get(mirror);
+    if (active?.stop(new RunStop('cancelled', 'Cancelled by a person.'))) cancelled.push((await active.ended).id);
+    return { cancelled };
+  }
+
+  pause(mirror: string, reason: string): void {
+    this.#mirror(mirror);
+    this.options.store.mirrors.pause(mirror, this.options.clock(), reason);
+    this.#emit({ type: 'mirror.changed', mirror });
+  }
+
+  resume(mirror: string): void {
+    this.#mirror(mirror);
+    this.options.store.mirrors.resume(mirror);
+    this.#emit({ type: 'mirror.changed', mirror });
+    this.#startWhatMay();
+  }
+
+  async rollback(mirror: string): Promise<{ generation: number }> {
+    const { store, layout, trees } = this.options;
+    this.#mirror(mirror);
+    const live = store.generations.live(mirror);
+    const previous = store.generations.inState(mirror, 'previous');
+    if (this.#running.has(mirror))
+      throw new MillpondError('conflict', `${mirror} is being synced`, {
+        hint: `Cancel that first: millpond cancel ${mirror}`,
+      });
+    if (!live || !previous)
+      throw new MillpondError('conflict', `${mirror} has no whole previous generation to go back to`, {
+        hint: 'It is kept from a publish to the next run that gets past its marker.',
+      });
+    // paused first: the next run would bring the rejected tree right back
+    this.pause(mirror, `Rolled back to generation ${previous.id}; resume to take what upstream has.`);
+    await switchLive(layout, mirror, previous.slot);
+    store.transaction(() => {
+      store.generations.setState(live.id, 'previous');
+      store.generations.setState(previous.id, 'live');
+      store.mirrors.setStagingBase(mirror, null);
+    });
+    trees.set(mirror, {
+      live: { generation: { ...previous, state: 'live' }, root: layout.slot(mirror, previous.slot) },
+      previous: { generation: { ...live, state: 'previous' }, root: layout.slot(mirror, live.slot) },
+    });
+    this.#emit({ type: 'mirror.changed', mirror });
+    return { generation: previous.id };
+  }
+
+  activity(mirror: string): MirrorActivity {
+    const active = this.#running.get(mirror);
+    return {
+      running: active?.run ?? null,
+      progress: active?.progress ?? null,
+      lastByteAt: active?.lastByteAt ?? null,
+      queued: this.#queue.get(mirror),
+      place: this.#queue.place(mirror),
+    };
+  }
+
+  subscribe(listener: (event: EngineEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #enqueueDue(mirror: string, trigger: RunTrigger): void {
+    if (this.#stateOf(mirror).pausedAt !== null) return;
+    const last = this.options.store.runs.ended(mirror, 1)[0];
+    this.#enqueue(mirror, trigger, { force: false, attempt: trigger === 'retry' ? (last?.attempt ?? 0) + 1 : 1 });
+  }
+
+  /** At most one run of a mirror waits; asking again makes that one more urgent, never another. */
+  #enqueue(mirror: string, trigger: RunTrigger, { force, attempt }: { force: boolean; attempt: number }): Run {
+    const { store, clock } = this.options;
+    const hostKey = hostKeyOf(this.#mirror(mirror));
+    const waiting = this.#queue.get(mirror);
+    const urgent = !waiting || TRIGGER_PRIORITY[trigger] < TRIGGER_PRIORITY[waiting.trigger];
+    const run = waiting
+      ? store.runs.update(waiting.id, { trigger: urgent ? trigger : waiting.trigger, force: waiting.force || force })
+      : store.runs.add({ mirror, trigger, attempt, force, queuedAt: clock() });
+    this.#queue.put({ run, hostKey });
+    if (!waiting) this.#emit({ type: 'run.queued', mirror, run });
+    this.#startWhatMay();
+    return store.runs.mustGet(run.id);
+  }
+
+  #startWhatMay(): void {
+    while (!this.#stopping) {
+      const running = [...this.#running.values()].map(({ run, hostKey }) => ({ run, hostKey }));
+      const next = this.#queue.takeNext(running, this.#settings.sync);
+      if (!next) return;
+      this.#startRun(next);
+    }
+  }
+
+  #startRun({ run, hostKey }: QueuedRun): void {
+    const { store, layout, trees, clock, log } = this.options;
+    const mirror = run.mirror;
+    const active = new ActiveRun({
+      ...{ run, mirror: this.#mirror(mirror), settings: this.#settings, store, layout, trees, clock, log },
+      bandwidth: this.#bandwidth,
+      onChange: (type, changed) => this.#emit({ type, mirror, run: changed }),
+      onProgress: (progress) => this.#emit({ type: 'run.progress', mirror, runId: run.id, progress }),
+      onPublished: () => this.#emit({ type: 'mirror.changed', mirror }),
+    });
+    this.#running.set(mirror, Object.assign(active, { hostKey }));
+    void active.ended.then((ended) => this.#onEnded(ended));
+  }
+
+  #onEnded(run: Run): void {
+    const { store, layout, log, clock } = this.options;
+    this.#running.delete(run.mirror);
+    log.info({ mirror: run.mirror, run: run.id, outcome: run.outcome, failure: run.failure }, run.message ?? '');
+    this.#timetable.runEnded(run);
+    this.#emit({ type: 'run.ended', mirror: run.mirror, run });
+    this.#startWhatMay();
+    void removeOldRuns({ store, layout, log, clock }, run.mirror, this.#settings.sync.keep);
+  }
+
+  #drop(run: Run, message: string): Run {
+    const { store, clock } = this.options;
+    const dropped = store.runs.update(run.id, { phase: 'ended', outcome: 'cancelled', message, endedAt: clock() });
+    this.#emit({ type: 'run.ended', mirror: run.mirror, run: dropped });
+    return dropped;
+  }
+
+  #mirror(name: string): Mirror {
+    const mirror = this.#settings.mirrors.get(name);
+    if (!mirror) throw new MillpondError('not-found', `there is no mirror "${name}" in ${this.#settings.file}`);
+    return mirror;
+  }
+
+  #stateOf(mirror: string): ReturnType<Store['mirrors']['get']> {
+    this.#mirror(mirror);
+    return this.options.store.mirrors.get(mirror);
+  }
+
+  #emit(event: EngineEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+}
+
+/** Runs are limited by the host of the first upstream, which is the one that is asked first. */
+function hostKeyOf(mirror: Mirror): string {
+  const first = mirror.upstreams[0];
+  return first === undefined ? '' : parseUpstream(first).hostKey;
+}

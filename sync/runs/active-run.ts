@@ -1,0 +1,132 @@
+import { messageOf } from '../../core/errors.js';
+import { backoffAfter, type FailureClass } from '../../core/failure.js';
+import { RUN_ACTIONS, NO_NUMBERS, type Run, type RunPhase, type RunProgress } from '../../core/run.js';
+import type { Log } from '../../platform/log.js';
+import { performRun } from './perform-run.js';
+import type { RunContext } from './run-context.js';
+import { RunFailure, RunStop } from './run-failure.js';
+import { RunLog } from './run-log.js';
+
+const PROGRESS_EVERY_MS = 250;
+
+export interface ActiveRunOptions extends Pick<
+  RunContext,
+  'mirror' | 'settings' | 'store' | 'layout' | 'trees' | 'bandwidth' | 'clock'
+> {
+  readonly run: Run;
+  readonly log: Log;
+  readonly onChange: (type: 'run.started' | 'run.phase' | 'run.ended', run: Run) => void;
+  readonly onProgress: (progress: RunProgress) => void;
+  readonly onPublished: () => void;
+}
+
+/** A run under way: it is recorded at each step, can be stopped, and always comes to a recorded end. */
+export class ActiveRun {
+  readonly #controller = new AbortController();
+  readonly #tally: RunContext['tally'] = { numbers: NO_NUMBERS, upstream: null, exitCode: null, marker: null };
+  readonly #runLog: RunLog;
+  #progressToldAt = 0;
+  run: Run;
+  progress: RunProgress | null = null;
+  lastByteAt: number;
+  /** Resolves when the end is recorded; never rejects. */
+  readonly ended: Promise<Run>;
+
+  constructor(private readonly options: ActiveRunOptions) {
+    const { clock, layout, store } = options;
+    this.lastByteAt = clock();
+    this.run = store.runs.update(options.run.id, { phase: 'probe', startedAt: clock() });
+    this.#runLog = new RunLog(layout.log(this.run.mirror, this.run.id), clock);
+    options.onChange('run.started', this.run);
+    this.ended = this.#perform();
+  }
+
+  /** Asks the run to end; false when it is past the point where it can. The first reason is kept. */
+  stop(stop: RunStop): boolean {
+    if (!RUN_ACTIONS[this.run.phase].cancel) return false;
+    this.#controller.abort(stop);
+    return true;
+  }
+
+  async #perform(): Promise<Run> {
+    const { mirror, store, clock } = this.options;
+    const limit = setTimeout(
+      () => this.stop(new RunStop('timeout', `The run took longer than ${mirror.timeout} s (timeout).`)),
+      Math.min(mirror.timeout * 1000, 2 ** 31 - 1),
+    );
+    let end: Partial<Run>;
+    try {
+      end = await performRun(this.#context());
+    } catch (error) {
+      end = this.#endOf(error);
+    } finally {
+      clearTimeout(limit);
+    }
+    const { numbers, upstream, exitCode, marker } = this.#tally;
+    this.#runLog.write(`Ended: ${end.outcome}. ${end.message}`);
+    await this.#runLog.close();
+    const recorded = {
+      numbers,
+      upstream,
+      exitCode,
+      markerValue: marker?.value ?? null,
+      markerTime: marker?.time ?? null,
+    };
+    this.run = store.runs.update(this.run.id, { ...recorded, ...end, phase: 'ended', endedAt: clock() });
+    return this.run;
+  }
+
+  #context(): RunContext {
+    const { mirror, settings, store, layout, trees, bandwidth, clock, onPublished } = this.options;
+    return {
+      ...{ run: this.run, mirror, settings, store, layout, trees, bandwidth, clock },
+      log: this.#runLog,
+      signal: this.#controller.signal,
+      tally: this.#tally,
+      tell: {
+        phase: (phase) => this.#enter(phase),
+        progress: (progress) => this.#tellProgress(progress),
+        activity: () => (this.lastByteAt = this.options.clock()),
+        published: onPublished,
+      },
+    };
+  }
+
+  #enter(phase: RunPhase): void {
+    if (phase !== 'pull') this.progress = null;
+    this.run = this.options.store.runs.update(this.run.id, { phase });
+    this.options.onChange('run.phase', this.run);
+  }
+
+  #tellProgress(progress: RunProgress): void {
+    const now = this.options.clock();
+    this.progress = progress;
+    this.lastByteAt = now;
+    if (now - this.#progressToldAt < PROGRESS_EVERY_MS) return;
+    this.#progressToldAt = now;
+    this.options.onProgress(progress);
+  }
+
+  #endOf(error: unknown): Partial<Run> {
+    const reason: unknown = this.#controller.signal.aborted ? this.#controller.signal.reason : error;
+    if (reason instanceof RunStop) {
+      if (reason.kind === 'timeout') return this.#failed('timeout', reason.message);
+      return { outcome: reason.kind === 'cancelled' ? 'cancelled' : 'interrupted', message: reason.message };
+    }
+    if (error instanceof RunFailure) return this.#failed(error.failure, error.message);
+    if (isDiskFull(error)) return this.#failed('disk-full', `The disk is full: ${messageOf(error)}`);
+    this.options.log.error({ err: error, mirror: this.run.mirror, run: this.run.id }, 'a run failed in an unknown way');
+    return this.#failed('local', `This program failed: ${messageOf(error)}`);
+  }
+
+  #failed(failure: FailureClass, message: string): Partial<Run> {
+    const wait = backoffAfter(failure, this.run.attempt, this.options.mirror.retry);
+    const retryAt = wait === null ? null : this.options.clock() + wait * 1000;
+    return { outcome: 'failed', failure, message, retryAt };
+  }
+}
+
+function isDiskFull(error: unknown): boolean {
+  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+  return code === 'ENOSPC' || code === 'EDQUOT' || code === 'no-space';
+}

@@ -1,0 +1,40 @@
+import { formatBytes } from '../../core/units.js';
+import type { SyncSettings } from '../../config/settings.js';
+import { diskSpace, type DiskSpace } from '../../platform/disk-space.js';
+import type { RunContext } from './run-context.js';
+import { RunFailure } from './run-failure.js';
+
+const RUNS_LOOKED_AT = 5;
+
+/**
+ * Refuses a run that the disk has no room for: the reserve must stay free, and what runs of this mirror usually
+ * bring must fit above it.
+ * @throws RunFailure disk-full
+ */
+export async function admit(context: RunContext): Promise<void> {
+  const { settings, layout, mirror } = context;
+  const disk = await diskSpace(layout.data);
+  const reserve = reserveBytes(settings.sync.reserve, disk);
+  const estimate = usualBytes(context);
+  if (disk.free - estimate >= reserve) return;
+  throw new RunFailure(
+    'disk-full',
+    `${formatBytes(disk.free)} are free; ${mirror.name} usually brings ${formatBytes(estimate)}, and ` +
+      `${formatBytes(reserve)} are kept in reserve (sync.reserve).`,
+  );
+}
+
+/** Bytes of the file system that no run may use. */
+export function reserveBytes(reserve: SyncSettings['reserve'], disk: DiskSpace): number {
+  return 'bytes' in reserve ? reserve.bytes : Math.floor(disk.total * reserve.share);
+}
+
+/** The middle one of what the last runs transferred. The first run of all tells nothing about the next. */
+function usualBytes({ store, mirror }: RunContext): number {
+  const sizes = store.runs
+    .ended(mirror.name, RUNS_LOOKED_AT + 1)
+    .filter((run) => run.outcome === 'updated' && run.numbers.transferredBytes < run.numbers.totalBytes)
+    .map((run) => run.numbers.transferredBytes)
+    .sort((a, b) => a - b);
+  return sizes[Math.floor(sizes.length / 2)] ?? 0;
+}

@@ -1,0 +1,107 @@
+import type { FailureClass } from '../../core/failure.js';
+import { formatBytes, formatCount } from '../../core/units.js';
+import { parseUpstream, type Upstream } from '../../core/upstream.js';
+import type { RunOutcome } from '../../core/run.js';
+import { admit } from './admit.js';
+import { heldForAPerson, quarantinedBecause } from './check-tree.js';
+import { countChanges } from './count-changes.js';
+import { prepare, type Staging } from './prepare.js';
+import { probeMarker } from './probe-marker.js';
+import { publishGeneration } from './publish-generation.js';
+import { pullPasses, type Pulled } from './pull-passes.js';
+import type { RunContext } from './run-context.js';
+import { RunFailure } from './run-failure.js';
+
+export interface RunResult {
+  readonly outcome: Extract<RunOutcome, 'updated' | 'unchanged' | 'held' | 'quarantined'>;
+  /** One sentence. */
+  readonly message: string;
+  readonly generation: number | null;
+}
+
+/** Failures that another upstream of the list may not have. */
+const ASK_THE_NEXT: ReadonlySet<FailureClass> = new Set(['connect', 'dns', 'refused', 'timeout']);
+
+/**
+ * One run, from the marker to the published tree. The upstreams are tried in order.
+ * @throws RunFailure when it failed, RunStop when it was ended, anything else for a fault of this program
+ */
+export async function performRun(context: RunContext): Promise<RunResult> {
+  const { mirror, log, tally } = context;
+  const upstreams = mirror.upstreams.map(parseUpstream);
+  for (const [index, upstream] of upstreams.entries()) {
+    tally.upstream = upstream.display;
+    try {
+      return await bringUpToDate(context, upstream);
+    } catch (error) {
+      const isLast = index === upstreams.length - 1;
+      if (isLast || !(error instanceof RunFailure) || !ASK_THE_NEXT.has(error.failure)) throw error;
+      log.write(`${error.message} Trying the next upstream.`);
+    }
+  }
+  throw new RunFailure('local', `${mirror.name} has no upstream.`);
+}
+
+async function bringUpToDate(context: RunContext, upstream: Upstream): Promise<RunResult> {
+  const { tell } = context;
+  tell.phase('probe');
+  const marker = await probeMarker(context, upstream);
+  context.tally.marker = marker;
+  if (marker && isPublished(context, marker.value)) return unchanged(context, 'The marker of upstream has not moved.');
+
+  tell.phase('admit');
+  await admit(context);
+
+  tell.phase('prepare');
+  const staging = await prepare(context);
+  context.signal.throwIfAborted();
+
+  tell.phase('pull');
+  const pulled = await pullPasses(context, upstream, staging, marker);
+  context.tally.marker = pulled.marker;
+  const entries = await tallyChanges(context, staging, pulled);
+  if (staging.state === 'fresh' && entries === 0) return unchanged(context, 'Upstream has nothing that we lack.');
+
+  tell.phase('verify');
+  const fault = await quarantinedBecause(context, staging);
+  if (fault) return { outcome: 'quarantined', message: fault, generation: null };
+
+  tell.phase('guard');
+  const doubt = await heldForAPerson(context, staging);
+  if (doubt) return { outcome: 'held', message: doubt, generation: null };
+
+  context.signal.throwIfAborted();
+  tell.phase('publish');
+  const generation = await publishGeneration(context, staging);
+
+  tell.phase('account');
+  return { outcome: 'updated', message: updatedSentence(context, pulled), generation: generation.id };
+}
+
+function isPublished({ run, mirror, store }: RunContext, marker: string): boolean {
+  return !run.force && store.generations.live(mirror.name)?.markerValue === marker;
+}
+
+/** The published tree is equal to upstream: nothing is published, and the page may say since when it is known. */
+function unchanged({ store, mirror, tally, clock }: RunContext, message: string): RunResult {
+  const live = store.generations.live(mirror.name);
+  if (live) store.generations.confirm(live.id, clock(), tally.marker);
+  return { outcome: 'unchanged', message, generation: null };
+}
+
+/** Adds what the list of changes tells to the numbers of the run; how many entries changed. */
+async function tallyChanges({ layout, mirror, tally }: RunContext, staging: Staging, pulled: Pulled): Promise<number> {
+  const { entries, ...counts } = await countChanges(layout, mirror.name, staging, pulled.changesFrom);
+  const { totalBytes, receivedBytes } = tally.numbers;
+  const speedup = receivedBytes > 0 ? Math.round((totalBytes / receivedBytes) * 100) / 100 : 0;
+  tally.numbers = { ...tally.numbers, ...counts, speedup };
+  return entries;
+}
+
+function updatedSentence({ tally }: RunContext, pulled: Pulled): string {
+  const { transferredFiles, transferredBytes, deletedFiles } = tally.numbers;
+  const moved = `${formatCount(transferredFiles)} files (${formatBytes(transferredBytes)}) came`;
+  const gone = `${formatCount(deletedFiles)} were deleted`;
+  const note = pulled.moving ? ' Upstream kept changing during the pull; the next run looks again.' : '';
+  return `${moved}, ${gone}.${note}`;
+}

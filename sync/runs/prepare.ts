@@ -1,0 +1,106 @@
+import { mkdir, rm, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { replayChanges, restoreDeleted, linkTree } from '../../content/slots.js';
+import { otherSlot, type Generation, type SlotName } from '../../core/generation.js';
+import type { RunContext } from './run-context.js';
+
+/** The slot that a run fills. */
+export interface Staging {
+  readonly slot: SlotName;
+  readonly root: string;
+  /** The published generation, or null before the first. */
+  readonly live: Generation | null;
+  /** The itemised list of what the slot got since it was equal to the live tree. */
+  readonly changes: string;
+  /**
+   * `fresh`: equal to the live tree, so an empty list means that nothing changed. `continued`: an earlier run put
+   * something into it. `uncertain`: that run was killed, so that the list may lack its last entries.
+   */
+  readonly state: 'fresh' | 'continued' | 'uncertain';
+}
+
+/** The base recorded for a staging slot of a mirror that was never published. */
+const NO_BASE = 0;
+
+/**
+ * Makes the staging slot ready: equal to the live tree at a cost of O(changes), or as an earlier run left it.
+ * The generation before the live one is given up first, in the records and then on the disk.
+ */
+export async function prepare(context: RunContext): Promise<Staging> {
+  const { mirror, layout, store } = context;
+  const live = store.generations.live(mirror.name) ?? null;
+  const slot = slotToFill(context, live);
+  const root = layout.slot(mirror.name, slot);
+  const changes = layout.changes(mirror.name, slot);
+  await mkdir(layout.partial(mirror.name), { recursive: true });
+  await mkdir(layout.slotsFolder(mirror.name), { recursive: true });
+  await mkdir(dirname(changes), { recursive: true });
+  retirePrevious(context);
+  if (mirror.publish === 'in-place') {
+    await mkdir(root, { recursive: true });
+    await rm(changes, { force: true });
+    store.mirrors.setStagingBase(mirror.name, null);
+    return { slot, root, live, changes, state: live ? 'fresh' : 'continued' };
+  }
+  const base = live?.id ?? NO_BASE;
+  if (store.mirrors.stagingBase(mirror.name) === base && (await exists(root)))
+    return { slot, root, live, changes, state: await takeUp(context, root, changes) };
+  await makeEqual(context, { live, slot, root });
+  await rm(changes, { force: true });
+  store.mirrors.setStagingBase(mirror.name, base);
+  return { slot, root, live, changes, state: live ? 'fresh' : 'continued' };
+}
+
+function slotToFill({ mirror }: RunContext, live: Generation | null): SlotName {
+  if (!live) return 'a';
+  return mirror.publish === 'in-place' ? live.slot : otherSlot(live.slot);
+}
+
+/** From here on the tree of the previous generation is no longer whole, and nobody may be served from it. */
+function retirePrevious({ mirror, store, trees, tell }: RunContext): void {
+  const previous = store.generations.inState(mirror.name, 'previous');
+  if (!previous) return;
+  store.generations.setState(previous.id, 'recycled');
+  const served = trees.get(mirror.name);
+  if (served) trees.set(mirror.name, { live: served.live, previous: null });
+  tell.published();
+}
+
+async function makeEqual(
+  { mirror, layout, log, clock }: RunContext,
+  { live, slot, root }: { live: Generation | null; slot: SlotName; root: string },
+): Promise<void> {
+  if (!live) {
+    await mkdir(root, { recursive: true });
+    return;
+  }
+  const started = clock();
+  const liveRoot = layout.slot(mirror.name, live.slot);
+  if (await exists(root)) {
+    const paths = await replayChanges(layout.changes(mirror.name, live.slot), liveRoot, root);
+    log.write(`Slot ${slot} made equal to the live tree: ${paths} paths in ${clock() - started} ms.`);
+  } else {
+    await linkTree(liveRoot, layout.newSlot(mirror.name, slot), root);
+    log.write(`Slot ${slot} built by linking the whole live tree in ${clock() - started} ms.`);
+  }
+}
+
+async function takeUp(context: RunContext, root: string, changes: string): Promise<Staging['state']> {
+  const { mirror, store, layout, log, run } = context;
+  const live = store.generations.live(mirror.name);
+  const before = store.runs.list(mirror.name, 1, run.id)[0];
+  log.write(`Going on with what run ${before?.id ?? 'before'} left in the staging slot.`);
+  if (live && (before?.outcome === 'held' || before?.outcome === 'quarantined')) {
+    // what upstream had lost may be back: then it need not be fetched again
+    const restored = await restoreDeleted(changes, layout.slot(mirror.name, live.slot), root);
+    log.write(`${restored} deleted paths were put back before the pull.`);
+  }
+  return before?.outcome === 'interrupted' ? 'uncertain' : 'continued';
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,48 @@
+import { clearPartialFiles } from '../../content/partial-files.js';
+import { exposePublicly, flushTree, switchLive } from '../../content/publish.js';
+import type { Generation } from '../../core/generation.js';
+import type { Staging } from './prepare.js';
+import type { RunContext } from './run-context.js';
+
+/**
+ * Makes the staging slot the live one. What is about to happen is recorded first, so that a crash at any moment
+ * leaves either the old tree or the new one, and the records can be brought in line with whichever it is.
+ */
+export async function publishGeneration(context: RunContext, staging: Staging): Promise<Generation> {
+  const { mirror, layout, store, run, tally, clock, log } = context;
+  const started = clock();
+  await flushTree(staging.root);
+  const generation = store.generations.add({
+    mirror: mirror.name,
+    runId: run.id,
+    slot: staging.slot,
+    state: 'publishing',
+    files: tally.numbers.totalFiles,
+    bytes: tally.numbers.totalBytes,
+    markerValue: tally.marker?.value ?? null,
+    markerTime: tally.marker?.time ?? null,
+    publishedAt: clock(),
+    confirmedAt: clock(),
+  });
+  await switchLive(layout, mirror.name, staging.slot);
+  recordSwitch(context, staging, generation);
+  await exposePublicly(layout, mirror.name);
+  await clearPartialFiles(layout.partial(mirror.name));
+  log.write(`Generation ${generation.id} published from slot ${staging.slot} in ${clock() - started} ms.`);
+  return { ...generation, state: 'live' };
+}
+
+function recordSwitch({ mirror, layout, store, trees, tell }: RunContext, staging: Staging, made: Generation): void {
+  // a tree published in place has overwritten the one before
+  const before = staging.live?.slot === staging.slot ? null : staging.live;
+  store.transaction(() => {
+    if (staging.live) store.generations.setState(staging.live.id, before ? 'previous' : 'recycled');
+    store.generations.setState(made.id, 'live');
+    store.mirrors.setStagingBase(mirror.name, null);
+  });
+  trees.set(mirror.name, {
+    live: { generation: { ...made, state: 'live' }, root: staging.root },
+    previous: before && { generation: { ...before, state: 'previous' }, root: layout.slot(mirror.name, before.slot) },
+  });
+  tell.published();
+}

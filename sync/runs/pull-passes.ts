@@ -1,0 +1,117 @@
+import { changeListSize } from '../../content/change-list.js';
+import type { Marker } from '../../core/marker.js';
+import type { Stage } from '../../core/mirror.js';
+import type { RunNumbers } from '../../core/run.js';
+import type { Upstream } from '../../core/upstream.js';
+import { UPSTREAM_KINDS } from '../upstreams/kinds.js';
+import type { PullNumbers, PullResult } from '../upstreams/upstream-kind.js';
+import { watchDisk } from './disk-watch.js';
+import type { Staging } from './prepare.js';
+import { probeMarker } from './probe-marker.js';
+import type { RunContext } from './run-context.js';
+import { RunFailure } from './run-failure.js';
+import { upstreamRequest } from './upstream-request.js';
+
+const MOST_PASSES = 3;
+
+export interface Pulled {
+  /** Where in the list of changes those of this run begin, bytes. */
+  readonly changesFrom: number;
+  /** What the marker said when the last pass began. */
+  readonly marker: Marker | null;
+  /** Upstream changed during each pass; the tree is as the last one found it. */
+  readonly moving: boolean;
+}
+
+/**
+ * Fills the staging slot: all stages in order, and all of them again while upstream changes under the pull.
+ * @throws RunFailure
+ */
+export async function pullPasses(
+  context: RunContext,
+  upstream: Upstream,
+  staging: Staging,
+  firstMarker: Marker | null,
+): Promise<Pulled> {
+  const changesFrom = await changeListSize(staging.changes);
+  let marker = firstMarker;
+  for (let pass = 1; ; pass++) {
+    const vanished = await pullStages(context, upstream, staging, pass);
+    const after = await probeMarker(context, upstream);
+    const moved = after?.value !== marker?.value;
+    if (!moved && !vanished) return { changesFrom, marker, moving: false };
+    context.log.write(moved ? 'The marker moved during the pull.' : 'Files vanished at upstream during the pull.');
+    if (pass === MOST_PASSES) return { changesFrom, marker, moving: true };
+    marker = after;
+  }
+}
+
+/** Runs all stages once; whether files vanished at upstream meanwhile. */
+async function pullStages(context: RunContext, upstream: Upstream, staging: Staging, pass: number): Promise<boolean> {
+  let vanished = false;
+  let total = { totalFiles: 0, totalBytes: 0 };
+  for (const [index, stage] of context.mirror.stages.entries()) {
+    const result = await pullStage(context, upstream, staging, { stage, index, pass });
+    // a stage with filters lists a part of the tree only
+    if (result.numbers.totalFiles > total.totalFiles) total = result.numbers;
+    vanished ||= result.vanished;
+  }
+  const { totalFiles, totalBytes } = total;
+  context.tally.numbers = { ...context.tally.numbers, totalFiles, totalBytes };
+  return vanished;
+}
+
+async function pullStage(
+  context: RunContext,
+  upstream: Upstream,
+  staging: Staging,
+  at: { stage: Stage; index: number; pass: number },
+): Promise<Extract<PullResult, { ok: true }>> {
+  const { mirror, store, layout, tell, tally, log, run, clock } = context;
+  const { stage, index, pass } = at;
+  log.write(`Pass ${pass}, stage ${stage.name}: pulling from ${upstream.display}`);
+  const stageId = store.runs.startStage({ runId: run.id, pass, name: stage.name, startedAt: clock() });
+  const share = context.bandwidth.join(upstream);
+  const disk = watchDisk(context);
+  let result: PullResult;
+  try {
+    result = await UPSTREAM_KINDS[mirror.kind].pull({
+      ...upstreamRequest({ ...context, signal: AbortSignal.any([context.signal, disk.signal]) }, upstream),
+      env: { ...upstreamRequest(context, upstream).env, ...(await share.environment()) },
+      stage,
+      destination: staging.root,
+      partial: layout.partial(mirror.name),
+      changes: staging.changes,
+      inPlace: mirror.publish === 'in-place',
+      bandwidth: share.fixedLimit,
+      onProgress: (progress) =>
+        tell.progress({
+          ...progress,
+          stage: stage.name,
+          stageIndex: index + 1,
+          stageCount: mirror.stages.length,
+          pass,
+        }),
+      onActivity: () => tell.activity(),
+    });
+  } finally {
+    disk.stop();
+    share.leave();
+  }
+  store.runs.endStage(stageId, { endedAt: clock(), exitCode: result.exitCode, ...result.numbers });
+  tally.exitCode = result.exitCode;
+  tally.numbers = addPull(tally.numbers, result.numbers);
+  context.signal.throwIfAborted();
+  disk.signal.throwIfAborted();
+  if (!result.ok) throw new RunFailure(result.failure, result.message, result.exitCode);
+  return result;
+}
+
+function addPull(numbers: RunNumbers, pull: PullNumbers): RunNumbers {
+  return {
+    ...numbers,
+    transferredFiles: numbers.transferredFiles + pull.transferredFiles,
+    transferredBytes: numbers.transferredBytes + pull.transferredBytes,
+    receivedBytes: numbers.receivedBytes + pull.receivedBytes,
+  };
+}

@@ -1,0 +1,40 @@
+import type { Settings } from '../../config/settings.js';
+import type { Layout } from '../../content/layout.js';
+import type { PublishedTrees } from '../../content/published-trees.js';
+import type { Mirror } from '../../core/mirror.js';
+import type { Run, RunNumbers, RunPhase, RunProgress } from '../../core/run.js';
+import type { Store } from '../../store/open.js';
+import type { BandwidthPool } from '../bandwidth.js';
+import type { RunLog } from './run-log.js';
+
+/** What a run works with: the settings as they were when it started, and the ways to tell how it goes. */
+export interface RunContext {
+  readonly run: Run;
+  readonly mirror: Mirror;
+  readonly settings: Settings;
+  readonly store: Store;
+  readonly layout: Layout;
+  readonly trees: PublishedTrees;
+  readonly bandwidth: BandwidthPool;
+  readonly log: RunLog;
+  /** Aborted with a RunStop when the run has to end. */
+  readonly signal: AbortSignal;
+  readonly clock: () => number;
+  readonly tell: {
+    phase(phase: RunPhase): void;
+    progress(progress: RunProgress): void;
+    activity(): void;
+    /** Other trees are served from now on. */
+    published(): void;
+  };
+  /** Grows while the run goes; recorded whatever the outcome. */
+  readonly tally: Tally;
+}
+
+export interface Tally {
+  numbers: RunNumbers;
+  /** Without user and password. */
+  upstream: string | null;
+  exitCode: number | null;
+  marker: { value: string; time: number | null } | null;
+}

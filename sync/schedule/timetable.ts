@@ -1,0 +1,103 @@
+import type { Settings } from '../../config/settings.js';
+import type { Run, RunTrigger } from '../../core/run.js';
+import type { Store } from '../../store/open.js';
+import { nextDue } from './next-due.js';
+
+/** The clock of the machine may jump; it is looked at least so often. */
+const LOOK_EVERY_MS = 30_000;
+
+export interface TimetableOptions {
+  readonly store: Store;
+  readonly settings: () => Settings;
+  readonly clock: () => number;
+  readonly random: () => number;
+  readonly onDue: (mirror: string, trigger: RunTrigger) => void;
+}
+
+/**
+ * Knows when each mirror is due next. The times are kept in the database: what was missed while the program was down
+ * is caught up once, whatever the number of times that were missed.
+ */
+export class Timetable {
+  readonly #due = new Map<string, { at: number; trigger: RunTrigger }>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(private readonly options: TimetableOptions) {}
+
+  start(): void {
+    for (const mirror of this.options.settings().mirrors.keys()) this.#enter(mirror);
+    this.#arm();
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#due.clear();
+  }
+
+  /** New mirrors get a place, removed ones lose theirs, and a changed schedule is counted from now. */
+  settingsChanged(before: Settings): void {
+    const { mirrors } = this.options.settings();
+    for (const name of before.mirrors.keys()) if (!mirrors.has(name)) this.#set(name, null);
+    for (const [name, mirror] of mirrors) {
+      const known = before.mirrors.get(name);
+      if (!known) this.#enter(name);
+      else if (JSON.stringify(known.schedule) !== JSON.stringify(mirror.schedule)) this.#plan(name);
+    }
+    this.#arm();
+  }
+
+  /** A failed run is tried again when its back-off is over, unless the schedule comes first. */
+  runEnded(run: Run): void {
+    if (!this.options.settings().mirrors.has(run.mirror)) return;
+    const planned = this.#due.get(run.mirror);
+    if (run.retryAt !== null && (!planned || run.retryAt < planned.at))
+      this.#set(run.mirror, { at: run.retryAt, trigger: 'retry' });
+    else if (!planned) this.#plan(run.mirror);
+    this.#arm();
+  }
+
+  #enter(mirror: string): void {
+    const { store, clock, settings } = this.options;
+    const now = clock();
+    const kept = store.mirrors.get(mirror).nextDueAt;
+    const last = store.runs.ended(mirror, 1)[0];
+    const manual = settings().mirrors.get(mirror)?.schedule.kind === 'manual';
+    if (last?.outcome === 'interrupted' || (!manual && kept === null && !last))
+      this.#set(mirror, { at: now, trigger: 'catch-up' });
+    else if (last && last.retryAt !== null && last.retryAt === kept)
+      this.#set(mirror, { at: Math.max(now, kept), trigger: 'retry' });
+    else if (kept !== null && !manual) this.#set(mirror, { at: kept, trigger: kept < now ? 'catch-up' : 'schedule' });
+    else this.#plan(mirror);
+  }
+
+  #plan(mirror: string): void {
+    const { settings, clock, random } = this.options;
+    const { sync, mirrors } = settings();
+    const schedule = mirrors.get(mirror)?.schedule;
+    const at = schedule ? nextDue(schedule, clock(), sync.jitter, random) : null;
+    this.#set(mirror, at === null ? null : { at, trigger: 'schedule' });
+  }
+
+  #set(mirror: string, due: { at: number; trigger: RunTrigger } | null): void {
+    if (due) this.#due.set(mirror, due);
+    else this.#due.delete(mirror);
+    this.options.store.mirrors.setNextDue(mirror, due?.at ?? null);
+  }
+
+  #arm(): void {
+    clearTimeout(this.#timer);
+    const next = Math.min(...[...this.#due.values()].map((due) => due.at));
+    const wait = Math.min(Math.max(next - this.options.clock(), 0), LOOK_EVERY_MS);
+    this.#timer = setTimeout(() => this.#look(), wait);
+  }
+
+  #look(): void {
+    const now = this.options.clock();
+    for (const [mirror, due] of [...this.#due]) {
+      if (due.at > now) continue;
+      this.#plan(mirror); // the next one first: a run that ends at once finds its plan made
+      this.options.onDue(mirror, due.trigger);
+    }
+    this.#arm();
+  }
+}

@@ -1,0 +1,78 @@
+import type { Mirror, Stage } from '../../../core/mirror.js';
+import type { Upstream } from '../../../core/upstream.js';
+import { CHANGE_FORMAT } from '../../../content/change-list.js';
+import type { PullRequest, UpstreamRequest } from '../upstream-kind.js';
+
+const CONNECT_TIMEOUT_S = 60;
+
+/** The argument vector of one pull. Nothing in it goes through a shell, and no secret is in it. */
+export function pullArguments(request: PullRequest): string[] {
+  const { mirror, stage, upstream, destination, partial, inPlace, bandwidth } = request;
+  return [
+    // no owners, devices or specials; permissions are normalised, since slots share inodes
+    ...['--recursive', '--links', '--times', '--perms', '--chmod=D755,F644', '--hard-links', '--safe-links'],
+    ...transferOptions(partial, inPlace),
+    ...(stage.delete ? [inPlace ? '--delete-delay' : '--delete-during'] : []),
+    ...['--info=progress2,symsafe', '--stats', '--no-human-readable', '--outbuf=L'],
+    ...[`--log-file=${request.changes}`, `--log-file-format=${CHANGE_FORMAT}`],
+    ...(bandwidth === null ? [] : [`--bwlimit=${Math.max(1, Math.floor(bandwidth / 1024))}`]),
+    ...connectionOptions(request),
+    ...filters(mirror, stage),
+    ...stage.options,
+    '--',
+    upstream.rsync,
+    `${destination}/`,
+  ];
+}
+
+/** The argument vector that fetches one small file into `folder`. */
+export function probeArguments(request: UpstreamRequest, path: string, folder: string): string[] {
+  return [
+    // markers are links on some upstreams; the sender resolves them
+    ...['--copy-links', '--times', '--perms', '--chmod=F644', '--max-size=64K', '--no-motd'],
+    ...connectionOptions(request),
+    '--',
+    `${request.upstream.rsync}${path}`,
+    `${folder}/marker`,
+  ];
+}
+
+/** What is given to rsync on stdin, where `--password-file=-` reads it. */
+export function passwordOption(upstream: Upstream, password: string | null): string[] {
+  return password !== null && upstream.kind === 'daemon' ? ['--password-file=-'] : [];
+}
+
+function transferOptions(partial: string, inPlace: boolean): string[] {
+  // in place, the delayed updates are rsync's own partial files, each beside its target
+  if (inPlace) return ['--delay-updates', `--temp-dir=${partial}`];
+  return [`--partial-dir=${partial}`, `--temp-dir=${partial}`];
+}
+
+function connectionOptions({ mirror, upstream, knownHosts }: UpstreamRequest): string[] {
+  const timeout = `--timeout=${mirror.stall}`;
+  if (upstream.kind === 'daemon') return [timeout, `--contimeout=${Math.min(CONNECT_TIMEOUT_S, mirror.stall)}`];
+  if (upstream.kind === 'local') return [];
+  return [timeout, `--rsh=${sshCommand(mirror, knownHosts)}`];
+}
+
+/** rsync splits this at blanks itself, honouring double quotes (rsync(1), --rsh); no shell sees it. */
+function sshCommand(mirror: Mirror, knownHosts: string): string {
+  const words = ['ssh', '-oBatchMode=yes', '-oStrictHostKeyChecking=accept-new', `-oUserKnownHostsFile=${knownHosts}`];
+  words.push(`-oConnectTimeout=${Math.min(CONNECT_TIMEOUT_S, mirror.stall)}`, '-oServerAliveInterval=30');
+  if (mirror.sshPort !== null) words.push(`-p${mirror.sshPort}`);
+  if (mirror.sshKey !== null) words.push('-oIdentitiesOnly=yes', `-i${mirror.sshKey}`);
+  return words.map((word) => (/\s/.test(word) ? `"${word}"` : word)).join(' ');
+}
+
+/**
+ * What the mirror never wants is hidden from the transfer, so that it is removed here as well; what a stage leaves
+ * out is excluded, so that the stage neither fetches nor deletes it. Leftovers of upstream's own transfers never come.
+ */
+function filters(mirror: Mirror, stage: Stage): string[] {
+  return [
+    '--filter=H .~tmp~/',
+    ...mirror.exclude.map((pattern) => `--filter=H ${pattern}`),
+    ...stage.include.map((pattern) => `--filter=+ ${pattern}`),
+    ...stage.exclude.map((pattern) => `--filter=- ${pattern}`),
+  ];
+}

@@ -1,0 +1,5 @@
+import type { UpstreamKind } from '../upstream-kind.js';
+import { probe } from './probe.js';
+import { pull } from './pull.js';
+
+export const kind: UpstreamKind = { probe, pull };

@@ -1,0 +1,70 @@
+import type { PullNumbers, PullProgress } from '../upstream-kind.js';
+
+// "  3000003  99%  408.72MB/s    0:00:00 (xfr#7, to-chk=0/12)", rsync --info=progress2 --no-human-readable
+const PROGRESS =
+  /^\s*([\d,]+)\s+(\d+)%\s+([\d.]+)([kMGT]?)B\/s\s+(\d+):(\d\d):(\d\d)(?:\s+\(xfr#(\d+), (?:ir|to)-chk=(\d+)\/(\d+)\))?/;
+const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1024, M: 1024 ** 2, G: 1024 ** 3, T: 1024 ** 4 };
+
+/** Reads one line of `--info=progress2`; undefined for anything else. What rsync leaves out is kept from `last`. */
+export function parseProgress(line: string, last: PullProgress): PullProgress | undefined {
+  const match = PROGRESS.exec(line);
+  if (!match) return undefined;
+  const [, bytes = '0', percent = '0', rate = '0', unit = '', hours, minutes, seconds, files, toCheck, known] = match;
+  const eta = Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds);
+  return {
+    bytes: Number(bytes.replaceAll(',', '')),
+    percent: Number(percent),
+    rate: Math.round(Number(rate) * (UNITS[unit] ?? 1)),
+    eta: files === undefined ? eta : null, // with a count in brackets, the clock shows what has passed
+    files: files === undefined ? last.files : Number(files),
+    toCheck: toCheck === undefined ? last.toCheck : Number(toCheck),
+    known: known === undefined ? last.known : Number(known),
+  };
+}
+
+export const NO_PROGRESS: PullProgress = {
+  files: 0,
+  bytes: 0,
+  rate: 0,
+  percent: 0,
+  toCheck: 0,
+  known: 0,
+  eta: null,
+};
+
+export const NO_PULL_NUMBERS: PullNumbers = {
+  transferredFiles: 0,
+  transferredBytes: 0,
+  receivedBytes: 0,
+  totalFiles: 0,
+  totalBytes: 0,
+};
+
+const STATISTICS: readonly { line: RegExp; field: keyof PullNumbers }[] = [
+  { line: /^Number of files: [\d,]+ \(reg: ([\d,]+)/, field: 'totalFiles' },
+  { line: /^Number of regular files transferred: ([\d,]+)/, field: 'transferredFiles' },
+  { line: /^Total file size: ([\d,]+) bytes/, field: 'totalBytes' },
+  { line: /^Total transferred file size: ([\d,]+) bytes/, field: 'transferredBytes' },
+  { line: /^Total bytes received: ([\d,]+)/, field: 'receivedBytes' },
+];
+
+/** Reads one line of `--stats` into the numbers; any other line leaves them as they are. */
+export function addStatistic(line: string, numbers: PullNumbers): PullNumbers {
+  for (const { line: pattern, field } of STATISTICS) {
+    const value = pattern.exec(line)?.[1];
+    if (value !== undefined) return { ...numbers, [field]: Number(value.replaceAll(',', '')) };
+  }
+  return numbers;
+}
+
+const MAX_LINE = 16 * 1024;
+
+/** Cuts a stream of bytes into lines; progress lines end with a carriage return. Over-long lines are cut off. */
+export function lineSplitter(onLine: (line: string) => void): (chunk: Buffer) => void {
+  let rest = '';
+  return (chunk) => {
+    const lines = (rest + chunk.toString('utf8')).split(/[\r\n]/);
+    rest = (lines.pop() ?? '').slice(0, MAX_LINE);
+    for (const line of lines) if (line.trim() !== '') onLine(line);
+  };
+}

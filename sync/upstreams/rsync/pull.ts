@@ -1,0 +1,36 @@
+import type { ChildEnd } from '../../../platform/child.js';
+import type { PullRequest, PullResult } from '../upstream-kind.js';
+import { pullArguments } from './arguments.js';
+import { failureOf, VANISHED } from './exit-codes.js';
+import { addStatistic, lineSplitter, NO_PROGRESS, NO_PULL_NUMBERS, parseProgress } from './output.js';
+import { runRsync } from './rsync.js';
+
+/** Runs one stage: fills the destination from the upstream with one rsync. */
+export async function pull(request: PullRequest): Promise<PullResult> {
+  let numbers = NO_PULL_NUMBERS;
+  let progress = NO_PROGRESS;
+  const onLine = (line: string): void => {
+    const next = parseProgress(line, progress);
+    if (next) {
+      progress = next;
+      request.onProgress(next);
+      return;
+    }
+    numbers = addStatistic(line, numbers);
+    request.onLine(line);
+  };
+  const end = await runRsync(request, pullArguments(request), {
+    onStdout: lineSplitter(onLine),
+    onStderr: lineSplitter(request.onLine),
+    onActivity: request.onActivity,
+  });
+  if (end.code === 0 || end.code === VANISHED)
+    return { ok: true, exitCode: end.code, vanished: end.code === VANISHED, numbers };
+  if (!numbers.transferredFiles) numbers = { ...numbers, transferredFiles: progress.files };
+  return { ok: false, ...whyEnded(end), exitCode: end.code, numbers };
+}
+
+function whyEnded(end: ChildEnd): ReturnType<typeof failureOf> {
+  if (end.endedBecause === null) return failureOf(end);
+  return { failure: 'timeout', message: `The pull was ended: ${end.endedBecause}.` };
+}
