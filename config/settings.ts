@@ -23,6 +23,7 @@ export interface Settings {
 }
 
 export interface HttpAddress {
+  /** Name or address without brackets; empty = every address of this machine, IPv6 and IPv4 (as `net.Server.listen`). */
   readonly host: string;
   /** 0 = any free port; the chosen one is printed. */
   readonly port: number;

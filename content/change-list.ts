@@ -1,5 +1,6 @@
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { rename, stat } from 'node:fs/promises';
+import { pipeline } from 'node:stream/promises';
 import { systemCode } from '../core/errors.js';
 
 /** rsync's log-file format that this file reads: itemised change, size in bytes, name. */
@@ -61,15 +62,30 @@ export async function changeListSize(file: string): Promise<number> {
 
 /** The changes recorded from byte `from` on, in order. A missing list has none; a torn last line is left out. */
 export async function* readChanges(file: string, from = 0): AsyncGenerator<Change> {
+  for await (const line of lines(file, from)) {
+    const change = parseChange(line);
+    if (change) yield change;
+  }
+}
+
+/** Takes the deletions out of the list, once they have been undone. */
+export async function dropDeletions(file: string): Promise<void> {
+  async function* kept(): AsyncGenerator<Buffer> {
+    for await (const line of lines(file, 0))
+      if (parseChange(line)?.kind !== 'deleted') yield Buffer.from(`${line}\n`, 'latin1');
+  }
+  await pipeline(kept, createWriteStream(`${file}.new`));
+  await rename(`${file}.new`, file);
+}
+
+/** Whole lines from byte `from` on, bytes in latin1. */
+async function* lines(file: string, from: number): AsyncGenerator<string> {
   let rest = '';
   try {
     for await (const chunk of createReadStream(file, { start: from, encoding: 'latin1', highWaterMark: 256 * 1024 })) {
-      const lines = (rest + (chunk as string)).split('\n');
-      rest = lines.pop() ?? '';
-      for (const line of lines) {
-        const change = parseChange(line);
-        if (change) yield change;
-      }
+      const parts = (rest + (chunk as string)).split('\n');
+      rest = parts.pop() ?? '';
+      yield* parts;
     }
   } catch (error) {
     if (systemCode(error) !== 'ENOENT') throw error;

@@ -1,5 +1,6 @@
 import { lstat, mkdir, readdir, rm, stat } from 'node:fs/promises';
 import type { Generation, SlotName } from '../core/generation.js';
+import type { Run } from '../core/run.js';
 import type { Store } from '../store/open.js';
 import type { Layout } from './layout.js';
 import { salvagePartialFiles } from './partial-files.js';
@@ -19,23 +20,32 @@ export interface ReconcileOptions {
  * writing to the trees any more. The disk is right about what is live; the records are right about all else.
  */
 export async function reconcile(options: ReconcileOptions, configured: Iterable<string>): Promise<void> {
-  const { store, layout, trees, clock } = options;
-  for (const run of store.runs.unfinished())
-    if (run.phase !== 'queued')
-      store.runs.update(run.id, {
-        phase: 'ended',
-        outcome: 'interrupted',
-        message: `Millpond ended in the middle of ${run.phase}; the next run goes on from there.`,
-        endedAt: clock(),
-      });
+  const { store, layout, clock } = options;
+  for (const run of store.runs.unfinished()) if (run.phase !== 'queued') markInterrupted(store, run, clock());
   const names = new Set(configured);
-  for (const mirror of names) {
-    await cleanUp(layout, mirror);
-    await settlePublishing(options, mirror);
-    trees.set(mirror, await treesOf(options, mirror));
-    if (trees.get(mirror)) await exposePublicly(layout, mirror);
-  }
+  for (const mirror of names) await settleMirror(options, mirror);
   for (const name of await namesIn(layout.publicFolder)) if (!names.has(name)) await hideFromPublic(layout, name);
+}
+
+/** The part of `reconcile` for one mirror, into which nothing may be writing. */
+export async function settleMirror(options: ReconcileOptions, mirror: string): Promise<void> {
+  await cleanUp(options.layout, mirror);
+  await settlePublishing(options, mirror);
+  await showMirror(options, mirror);
+}
+
+/** Serves what the records say about `mirror`, here and in the public folder. */
+export async function showMirror(options: ReconcileOptions, mirror: string): Promise<void> {
+  const { layout, trees } = options;
+  trees.set(mirror, await treesOf(options, mirror));
+  if (trees.get(mirror)) await exposePublicly(layout, mirror);
+}
+
+function markInterrupted(store: Store, run: Run, at: number): void {
+  const message = `Millpond ended in the middle of ${run.phase}; the next run goes on from there.`;
+  store.runs.update(run.id, { phase: 'ended', outcome: 'interrupted', message, endedAt: at });
+  const staging = store.mirrors.staging(run.mirror);
+  if (staging?.state === 'continued') store.mirrors.setStaging(run.mirror, { ...staging, state: 'uncertain' });
 }
 
 /** What `mirror` has to serve, from the records that were just settled. */
@@ -66,7 +76,7 @@ async function settlePublishing(options: ReconcileOptions, mirror: string): Prom
     store.transaction(() => {
       if (recorded) store.generations.setState(recorded.id, recorded.slot === onDisk ? 'recycled' : 'previous');
       store.generations.setState(intended.id, 'live');
-      store.mirrors.setStagingBase(mirror, null);
+      store.mirrors.setStaging(mirror, null);
     });
     log.info(`${mirror}: the publish of generation ${intended.id} had happened; recorded now`);
     return;
@@ -89,7 +99,7 @@ function adopt(
     if (recorded) store.generations.setState(recorded.id, 'recycled');
     const previous = store.generations.inState(mirror, 'previous');
     if (previous) store.generations.setState(previous.id, 'recycled');
-    store.mirrors.setStagingBase(mirror, null);
+    store.mirrors.setStaging(mirror, null);
     store.generations.add({
       ...{ mirror, slot, runId: null, state: 'live', files: 0, bytes: 0, markerValue: null, markerTime: null },
       ...{ publishedAt: clock(), confirmedAt: clock() },

@@ -3,7 +3,7 @@ import { link, mkdir, readlink, rename, rm, rmdir, symlink, unlink } from 'node:
 import { MillpondError, messageOf, systemCode } from '../core/errors.js';
 import { runChild } from '../platform/child.js';
 import { bytePath, lstatOrNull, parentPath } from './byte-path.js';
-import { readChanges } from './change-list.js';
+import { dropDeletions, readChanges } from './change-list.js';
 import { eachLimited } from './each-limited.js';
 
 const UNDER_WAY = 16;
@@ -42,7 +42,7 @@ export async function replayChanges(list: string, source: string, target: string
   return replayed;
 }
 
-/** Puts what `list` says was deleted from `target` back from `source`. Returns the paths that came back. */
+/** Puts what `list` says was deleted from `target` back from `source`, and takes it off the list. Returns how much. */
 export async function restoreDeleted(list: string, source: string, target: string): Promise<number> {
   let restored = 0;
   await eachLimited(readChanges(list), UNDER_WAY, async (change) => {
@@ -50,6 +50,7 @@ export async function restoreDeleted(list: string, source: string, target: strin
     await replayPath(source, target, change.path);
     restored++;
   });
+  await dropDeletions(list);
   return restored;
 }
 

@@ -7,6 +7,13 @@ export type SlotName = 'a' | 'b';
  */
 export type GenerationState = 'publishing' | 'live' | 'previous' | 'recycled';
 
+/**
+ * What is in a staging slot. `fresh`: what its base has, so that an empty list of changes means that nothing changed.
+ * `continued`: an earlier run put something into it. `uncertain`: that run was killed, and the list may lack its last
+ * entries.
+ */
+export type StagingState = 'fresh' | 'continued' | 'uncertain';
+
 /** One published state of a mirror. Times are milliseconds since the epoch, UTC; sizes are bytes. */
 export interface Generation {
   readonly id: number;

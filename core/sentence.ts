@@ -7,7 +7,10 @@ export interface Moment {
 export type Sentence = readonly (string | Moment)[];
 
 /** Builds a sentence from a template: numbers and strings are text, `Moment`s stay moments. */
-export function say(texts: TemplateStringsArray, ...values: readonly (string | number | Moment | Sentence)[]): Sentence {
+export function say(
+  texts: TemplateStringsArray,
+  ...values: readonly (string | number | Moment | Sentence)[]
+): Sentence {
   const parts: (string | Moment)[] = [];
   texts.forEach((text, index) => {
     parts.push(text);

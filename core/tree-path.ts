@@ -34,7 +34,7 @@ const MAX_SEGMENT = 255;
 /**
  * The one door for paths from outside: reads the path of a request target (RFC 3986 section 3.3, without query) as bytes.
  * Percent-encoding is undone exactly once, so `%252e` names the file `%2e`. A backslash is an ordinary character of a
- * file name. Raw characters of U+0080 to U+00FF are taken as bytes, which is how Node hands them over.
+ * file name; raw characters of U+0080 to U+00FF are the bytes of that value.
  */
 export function parseTreePath(pathname: string): ParsedTreePath {
   if (pathname.length > MAX_PATH * 3) return { problem: 'length' };

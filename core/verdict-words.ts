@@ -78,4 +78,3 @@ export function phaseWords(phase: RunPhase): string {
 export function failureWords(failure: FailureClass): string {
   return FAILURE_WORDS[failure];
 }
-

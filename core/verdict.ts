@@ -210,9 +210,8 @@ function late(s: Situation): Verdict | undefined {
   if (!s.live || s.period === null) return undefined;
   const limit = s.live.confirmedAt + 2 * s.period * 1000;
   if (s.now <= limit) return undefined;
-  const ago = formatDuration((s.now - s.live.confirmedAt) / 1000);
   const usual = formatDuration(s.period);
-  const sentence = say`Last in step with upstream ${moment(s.live.confirmedAt)}, ${ago} ago; usual is every ${usual}.`;
+  const sentence = say`Last in step with upstream ${moment(s.live.confirmedAt)}; usual is every ${usual}.`;
   return verdict(s, 'late', sentence, { since: limit, next: nextFetch(s) });
 }
 
@@ -279,9 +278,7 @@ function serving(s: Situation): Sentence {
 
 function nextFetch(s: Situation): Sentence {
   const due = dueAt(s);
-  return due === null
-    ? say`The next fetch starts when an operator asks for it.`
-    : say`Next fetch ${moment(due)}.`;
+  return due === null ? say`The next fetch starts when an operator asks for it.` : say`Next fetch ${moment(due)}.`;
 }
 
 function dueAt(s: Situation): number | null {

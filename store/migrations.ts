@@ -9,8 +9,9 @@ const MIGRATIONS: readonly string[] = [
     paused_at INTEGER,
     pause_reason TEXT,
     next_due_at INTEGER,
-    -- the slot that is being filled, and the generation that it was last made equal to
-    staging_base INTEGER
+    -- the generation that the staging slot was last made equal to (0: none was published), and what came since
+    staging_base INTEGER,
+    staging_state TEXT
   ) STRICT;
 
   CREATE TABLE runs (

@@ -1,5 +1,6 @@
 import type Database from 'better-sqlite3';
 import type { MirrorState } from '../core/engine.js';
+import type { StagingState } from '../core/generation.js';
 
 interface Row {
   mirror: string;
@@ -7,6 +8,7 @@ interface Row {
   pause_reason: string | null;
   next_due_at: number | null;
   staging_base: number | null;
+  staging_state: string | null;
 }
 
 /** What is kept of a mirror between runs. A mirror without a row has all fields empty. */
@@ -15,7 +17,7 @@ export class MirrorStore {
   readonly #all: Database.Statement<[], Row>;
   readonly #setPause: Database.Statement;
   readonly #setNextDue: Database.Statement;
-  readonly #setStagingBase: Database.Statement;
+  readonly #setStaging: Database.Statement;
 
   constructor(db: Database.Database) {
     this.#get = db.prepare('SELECT * FROM mirrors WHERE mirror = ?');
@@ -26,9 +28,9 @@ export class MirrorStore {
     this.#setNextDue = db.prepare(`
       INSERT INTO mirrors (mirror, next_due_at) VALUES (@mirror, @at)
       ON CONFLICT (mirror) DO UPDATE SET next_due_at = @at`);
-    this.#setStagingBase = db.prepare(`
-      INSERT INTO mirrors (mirror, staging_base) VALUES (@mirror, @generation)
-      ON CONFLICT (mirror) DO UPDATE SET staging_base = @generation`);
+    this.#setStaging = db.prepare(`
+      INSERT INTO mirrors (mirror, staging_base, staging_state) VALUES (@mirror, @base, @state)
+      ON CONFLICT (mirror) DO UPDATE SET staging_base = @base, staging_state = @state`);
   }
 
   get(mirror: string): MirrorState {
@@ -52,13 +54,15 @@ export class MirrorStore {
     this.#setNextDue.run({ mirror, at });
   }
 
-  /** The live generation that the staging slot was made equal to before pulling into it; null = must be prepared. */
-  stagingBase(mirror: string): number | null {
-    return this.#get.get(mirror)?.staging_base ?? null;
+  /** What the staging slot is based on, or null when it must be made equal to the live tree first. */
+  staging(mirror: string): { base: number; state: StagingState } | null {
+    const row = this.#get.get(mirror);
+    if (!row || row.staging_base === null) return null;
+    return { base: row.staging_base, state: (row.staging_state ?? 'uncertain') as StagingState };
   }
 
-  setStagingBase(mirror: string, generation: number | null): void {
-    this.#setStagingBase.run({ mirror, generation });
+  setStaging(mirror: string, staging: { base: number; state: StagingState } | null): void {
+    this.#setStaging.run({ mirror, base: staging?.base ?? null, state: staging?.state ?? null });
   }
 }
 

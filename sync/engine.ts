@@ -42,7 +42,7 @@ export class SyncEngine implements Engine {
     this.#settings = settings;
     this.#bandwidth = new BandwidthPool(settings.sync.bandwidth, settings.sync.concurrency);
     this.#timetable = new Timetable({
-      ...{ store, clock, random },
+      ...{ store, clock, random, log: options.log },
       settings: () => this.#settings,
       onDue: (mirror, trigger) => this.#enqueueDue(mirror, trigger),
     });
@@ -135,7 +135,7 @@ export class SyncEngine implements Engine {
     store.transaction(() => {
       store.generations.setState(live.id, 'previous');
       store.generations.setState(previous.id, 'live');
-      store.mirrors.setStagingBase(mirror, null);
+      store.mirrors.setStaging(mirror, null);
     });
     trees.set(mirror, {
       live: { generation: { ...previous, state: 'live' }, root: layout.slot(mirror, previous.slot) },

@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { clearPartialFiles } from '../../content/partial-files.js';
 import { messageOf } from '../../core/errors.js';
 import { backoffAfter, type FailureClass } from '../../core/failure.js';
 import { RUN_ACTIONS, NO_NUMBERS, type Run, type RunPhase, type RunProgress } from '../../core/run.js';
@@ -8,6 +10,7 @@ import { RunFailure, RunStop } from './run-failure.js';
 import { RunLog } from './run-log.js';
 
 const PROGRESS_EVERY_MS = 250;
+const RECORD_AGAIN_MS = 5_000;
 
 export interface ActiveRunOptions extends Pick<
   RunContext,
@@ -43,13 +46,14 @@ export class ActiveRun {
 
   /** Asks the run to end; false when it is past the point where it can. The first reason is kept. */
   stop(stop: RunStop): boolean {
-    if (!RUN_ACTIONS[this.run.phase].cancel) return false;
-    this.#controller.abort(stop);
-    return true;
+    const may = RUN_ACTIONS[this.run.phase].cancel;
+    // what is past that point still learns that nobody waits for its record any longer
+    if (may || stop.kind === 'shutdown') this.#controller.abort(stop);
+    return may;
   }
 
   async #perform(): Promise<Run> {
-    const { mirror, store, clock } = this.options;
+    const { mirror } = this.options;
     const limit = setTimeout(
       () => this.stop(new RunStop('timeout', `The run took longer than ${mirror.timeout} s (timeout).`)),
       Math.min(mirror.timeout * 1000, 2 ** 31 - 1),
@@ -62,18 +66,31 @@ export class ActiveRun {
     } finally {
       clearTimeout(limit);
     }
+    // what was received of a file must go, or the end could not even be recorded
+    if (end.failure === 'disk-full')
+      await clearPartialFiles(this.options.layout.partial(mirror.name)).catch(() => undefined);
     const { numbers, upstream, exitCode, marker } = this.#tally;
     this.#runLog.write(`Ended: ${end.outcome}. ${end.message}`);
     await this.#runLog.close();
-    const recorded = {
-      numbers,
-      upstream,
-      exitCode,
-      markerValue: marker?.value ?? null,
-      markerTime: marker?.time ?? null,
-    };
-    this.run = store.runs.update(this.run.id, { ...recorded, ...end, phase: 'ended', endedAt: clock() });
+    const found = { numbers, upstream, exitCode, markerValue: marker?.value ?? null, markerTime: marker?.time ?? null };
+    await this.#record({ ...found, ...end, phase: 'ended', endedAt: this.options.clock() });
     return this.run;
+  }
+
+  /** The end is recorded even if the disk of the database is full for a while; only the end of the program ends that. */
+  async #record(end: Partial<Run>): Promise<void> {
+    const { store, log } = this.options;
+    for (;;) {
+      try {
+        this.run = store.runs.update(this.run.id, end);
+        return;
+      } catch (error) {
+        log.error({ err: error, mirror: this.run.mirror, run: this.run.id }, 'the end of a run cannot be recorded yet');
+        this.run = { ...this.run, ...end };
+        if (this.#controller.signal.aborted) return; // the next start finds it unfinished and marks it so
+        await delay(RECORD_AGAIN_MS, undefined, { signal: this.#controller.signal }).catch(() => undefined);
+      }
+    }
   }
 
   #context(): RunContext {
@@ -126,7 +143,9 @@ export class ActiveRun {
   }
 }
 
+/** Of the file system, of its quota, of the database on it, or as this program says it. */
+const DISK_FULL_CODES: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT', 'SQLITE_FULL', 'no-space']);
+
 function isDiskFull(error: unknown): boolean {
-  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
-  return code === 'ENOSPC' || code === 'EDQUOT' || code === 'no-space';
+  return typeof error === 'object' && error !== null && 'code' in error && DISK_FULL_CODES.has(error.code);
 }

@@ -5,6 +5,7 @@ import type { RunOutcome } from '../../core/run.js';
 import { admit } from './admit.js';
 import { heldForAPerson, quarantinedBecause } from './check-tree.js';
 import { countChanges } from './count-changes.js';
+import { logChanges } from './log-changes.js';
 import { prepare, type Staging } from './prepare.js';
 import { probeMarker } from './probe-marker.js';
 import { publishGeneration } from './publish-generation.js';
@@ -60,7 +61,7 @@ async function bringUpToDate(context: RunContext, upstream: Upstream): Promise<R
   const pulled = await pullPasses(context, upstream, staging, marker);
   context.tally.marker = pulled.marker;
   const entries = await tallyChanges(context, staging, pulled);
-  if (staging.state === 'fresh' && entries === 0) return unchanged(context, 'Upstream has nothing that we lack.');
+  if (staging.state === 'fresh' && entries === 0) return nothingCame(context, staging);
 
   tell.phase('verify');
   const fault = await quarantinedBecause(context, staging);
@@ -89,9 +90,20 @@ function unchanged({ store, mirror, tally, clock }: RunContext, message: string)
   return { outcome: 'unchanged', message, generation: null };
 }
 
+function nothingCame(context: RunContext, { live }: Staging): RunResult {
+  const { store, mirror } = context;
+  if (live && mirror.publish === 'slots') store.mirrors.setStaging(mirror.name, { base: live.id, state: 'fresh' });
+  return unchanged(context, 'Upstream has nothing that we lack.');
+}
+
 /** Adds what the list of changes tells to the numbers of the run; how many entries changed. */
-async function tallyChanges({ layout, mirror, tally }: RunContext, staging: Staging, pulled: Pulled): Promise<number> {
+async function tallyChanges(
+  { layout, mirror, tally, log }: RunContext,
+  staging: Staging,
+  pulled: Pulled,
+): Promise<number> {
   const { entries, ...counts } = await countChanges(layout, mirror.name, staging, pulled.changesFrom);
+  await logChanges(log, staging.changes, pulled.changesFrom);
   const { totalBytes, receivedBytes } = tally.numbers;
   const speedup = receivedBytes > 0 ? Math.round((totalBytes / receivedBytes) * 100) / 100 : 0;
   tally.numbers = { ...tally.numbers, ...counts, speedup };

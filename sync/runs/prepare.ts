@@ -1,7 +1,7 @@
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { replayChanges, restoreDeleted, linkTree } from '../../content/slots.js';
-import { otherSlot, type Generation, type SlotName } from '../../core/generation.js';
+import { otherSlot, type Generation, type SlotName, type StagingState } from '../../core/generation.js';
 import type { RunContext } from './run-context.js';
 
 /** The slot that a run fills. */
@@ -12,11 +12,8 @@ export interface Staging {
   readonly live: Generation | null;
   /** The itemised list of what the slot got since it was equal to the live tree. */
   readonly changes: string;
-  /**
-   * `fresh`: equal to the live tree, so an empty list means that nothing changed. `continued`: an earlier run put
-   * something into it. `uncertain`: that run was killed, so that the list may lack its last entries.
-   */
-  readonly state: 'fresh' | 'continued' | 'uncertain';
+  /** What was in it before this run. */
+  readonly state: StagingState;
 }
 
 /** The base recorded for a staging slot of a mirror that was never published. */
@@ -39,16 +36,23 @@ export async function prepare(context: RunContext): Promise<Staging> {
   if (mirror.publish === 'in-place') {
     await mkdir(root, { recursive: true });
     await rm(changes, { force: true });
-    store.mirrors.setStagingBase(mirror.name, null);
+    store.mirrors.setStaging(mirror.name, null);
     return { slot, root, live, changes, state: live ? 'fresh' : 'continued' };
   }
   const base = live?.id ?? NO_BASE;
-  if (store.mirrors.stagingBase(mirror.name) === base && (await exists(root)))
-    return { slot, root, live, changes, state: await takeUp(context, root, changes) };
-  await makeEqual(context, { live, slot, root });
-  await rm(changes, { force: true });
-  store.mirrors.setStagingBase(mirror.name, base);
-  return { slot, root, live, changes, state: live ? 'fresh' : 'continued' };
+  const known = store.mirrors.staging(mirror.name);
+  let state: StagingState = live ? 'fresh' : 'continued';
+  if (known?.base === base && (await exists(root))) {
+    state = known.state;
+    if (state !== 'fresh') await takeUp(context, { live, root, changes });
+  } else {
+    store.mirrors.setStaging(mirror.name, null);
+    await makeEqual(context, { live, slot, root });
+    await rm(changes, { force: true });
+  }
+  // recorded before it is done: from here on the slot may hold something that the base has not
+  store.mirrors.setStaging(mirror.name, { base, state: state === 'fresh' ? 'continued' : state });
+  return { slot, root, live, changes, state };
 }
 
 function slotToFill({ mirror }: RunContext, live: Generation | null): SlotName {
@@ -85,17 +89,16 @@ async function makeEqual(
   }
 }
 
-async function takeUp(context: RunContext, root: string, changes: string): Promise<Staging['state']> {
-  const { mirror, store, layout, log, run } = context;
-  const live = store.generations.live(mirror.name);
+async function takeUp(
+  { mirror, store, layout, log, run }: RunContext,
+  { live, root, changes }: { live: Generation | null; root: string; changes: string },
+): Promise<void> {
   const before = store.runs.list(mirror.name, 1, run.id)[0];
   log.write(`Going on with what run ${before?.id ?? 'before'} left in the staging slot.`);
-  if (live && (before?.outcome === 'held' || before?.outcome === 'quarantined')) {
-    // what upstream had lost may be back: then it need not be fetched again
-    const restored = await restoreDeleted(changes, layout.slot(mirror.name, live.slot), root);
-    log.write(`${restored} deleted paths were put back before the pull.`);
-  }
-  return before?.outcome === 'interrupted' ? 'uncertain' : 'continued';
+  if (!live || (before?.outcome !== 'held' && before?.outcome !== 'quarantined')) return;
+  // what upstream had lost may be back: then it need not be fetched again
+  const restored = await restoreDeleted(changes, layout.slot(mirror.name, live.slot), root);
+  log.write(`${restored} deleted paths were put back before the pull.`);
 }
 
 async function exists(path: string): Promise<boolean> {

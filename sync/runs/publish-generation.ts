@@ -38,7 +38,7 @@ function recordSwitch({ mirror, layout, store, trees, tell }: RunContext, stagin
   store.transaction(() => {
     if (staging.live) store.generations.setState(staging.live.id, before ? 'previous' : 'recycled');
     store.generations.setState(made.id, 'live');
-    store.mirrors.setStagingBase(mirror.name, null);
+    store.mirrors.setStaging(mirror.name, null);
   });
   trees.set(mirror.name, {
     live: { generation: { ...made, state: 'live' }, root: staging.root },

@@ -1,5 +1,6 @@
 import type { Settings } from '../../config/settings.js';
 import type { Run, RunTrigger } from '../../core/run.js';
+import type { Log } from '../../platform/log.js';
 import type { Store } from '../../store/open.js';
 import { nextDue } from './next-due.js';
 
@@ -11,6 +12,7 @@ export interface TimetableOptions {
   readonly settings: () => Settings;
   readonly clock: () => number;
   readonly random: () => number;
+  readonly log: Log;
   readonly onDue: (mirror: string, trigger: RunTrigger) => void;
 }
 
@@ -95,8 +97,14 @@ export class Timetable {
     const now = this.options.clock();
     for (const [mirror, due] of [...this.#due]) {
       if (due.at > now) continue;
-      this.#plan(mirror); // the next one first: a run that ends at once finds its plan made
-      this.options.onDue(mirror, due.trigger);
+      try {
+        this.#plan(mirror); // the next one first: a run that ends at once finds its plan made
+        this.options.onDue(mirror, due.trigger);
+      } catch (error) {
+        // the database cannot be written, most likely: the disk is full, and somebody may make room
+        this.options.log.error({ err: error, mirror }, 'a run that is due cannot be queued; it is tried again');
+        this.#due.set(mirror, { ...due, at: now + LOOK_EVERY_MS });
+      }
     }
     this.#arm();
   }

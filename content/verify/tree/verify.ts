@@ -48,7 +48,7 @@ async function* walk(root: string): AsyncGenerator<string> {
   const folders = [''];
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
     // Node takes 'latin1' here and keeps every byte; its types only know the name 'utf8' and its kin
-    const entries = await opendir(bytePath(root, folder) as unknown as string, { encoding: 'latin1' });
+    const entries = await opendir(bytePath(root, folder), { encoding: 'latin1' });
     for await (const entry of entries) {
       const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
       yield path;

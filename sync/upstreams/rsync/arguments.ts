@@ -11,6 +11,7 @@ export function pullArguments(request: PullRequest): string[] {
   return [
     // no owners, devices or specials; permissions are normalised, since slots share inodes
     ...['--recursive', '--links', '--times', '--perms', '--chmod=D755,F644', '--hard-links', '--safe-links'],
+    '--modify-window=-1', // nanoseconds: a file of the same size may be replaced within one second
     ...transferOptions(partial, inPlace),
     ...(stage.delete ? [inPlace ? '--delete-delay' : '--delete-during'] : []),
     ...['--info=progress2,symsafe', '--stats', '--no-human-readable', '--outbuf=L'],

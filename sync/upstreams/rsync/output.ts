@@ -57,6 +57,11 @@ export function addStatistic(line: string, numbers: PullNumbers): PullNumbers {
   return numbers;
 }
 
+/** Whether a line is of `--stats`: its numbers are recorded, and the log need not repeat them. */
+export function isStatistic(line: string): boolean {
+  return /^(?:Number of|Total|Literal data|Matched data|File list|sent [\d,]+ bytes|total size is)\b/.test(line);
+}
+
 const MAX_LINE = 16 * 1024;
 
 /** Cuts a stream of bytes into lines; progress lines end with a carriage return. Over-long lines are cut off. */

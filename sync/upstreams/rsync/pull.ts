@@ -2,7 +2,7 @@ import type { ChildEnd } from '../../../platform/child.js';
 import type { PullRequest, PullResult } from '../upstream-kind.js';
 import { pullArguments } from './arguments.js';
 import { failureOf, VANISHED } from './exit-codes.js';
-import { addStatistic, lineSplitter, NO_PROGRESS, NO_PULL_NUMBERS, parseProgress } from './output.js';
+import { addStatistic, isStatistic, lineSplitter, NO_PROGRESS, NO_PULL_NUMBERS, parseProgress } from './output.js';
 import { runRsync } from './rsync.js';
 
 /** Runs one stage: fills the destination from the upstream with one rsync. */
@@ -17,7 +17,7 @@ export async function pull(request: PullRequest): Promise<PullResult> {
       return;
     }
     numbers = addStatistic(line, numbers);
-    request.onLine(line);
+    if (!isStatistic(line)) request.onLine(line);
   };
   const end = await runRsync(request, pullArguments(request), {
     onStdout: lineSplitter(onLine),

@@ -1,0 +1,171 @@
+import { mkdir, realpath } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { loadSettings } from '../config/load.js';
+import type { Settings } from '../config/settings.js';
+import { Layout } from '../content/layout.js';
+import { hideFromPublic } from '../content/publish.js';
+import { PublishedTrees } from '../content/published-trees.js';
+import { reconcile, settleMirror, showMirror, type ReconcileOptions } from '../content/reconcile.js';
+import { MillpondError, messageOf } from '../core/errors.js';
+import { createLog, type Log } from '../platform/log.js';
+import { PACKAGE_ROOT } from '../platform/package-root.js';
+import { endProcesses, processesWithEnvironment } from '../platform/processes.js';
+import { createServer } from '../server/app.js';
+import { openControlSocket } from '../server/control-socket.js';
+import { createControlHandler } from '../server/control.js';
+import { HttpListeners } from '../server/listeners.js';
+import { lockDataFolder } from '../store/lock.js';
+import { openStore } from '../store/open.js';
+import { SyncEngine } from '../sync/engine.js';
+import { DATA_FOLDER_VARIABLE } from '../sync/runs/upstream-request.js';
+import { changedPaths } from './changed-settings.js';
+
+export interface AppOptions {
+  readonly configFile: string;
+  readonly stdout: (line: string) => void;
+  /**
+   * Starts what must run beside the program, once the data folder is ours and no process of an earlier program is
+   * left; it is stopped last. `env` marks its processes as belonging to the data folder.
+   */
+  readonly companion?: (env: Readonly<Record<string, string>>) => Promise<{ stop(): Promise<void> }>;
+}
+
+export interface App {
+  /** Base URLs, with the ports that were really taken. */
+  readonly addresses: readonly string[];
+  /** No new connections; downloads get their grace, runs are ended and go on at the next start. */
+  stop(): Promise<void>;
+  /** @throws MillpondError invalid, and then nothing has changed */
+  reload(): Promise<{ changed: string[] }>;
+}
+
+const ORPHAN_GRACE_MS = 5_000;
+
+/** Puts the program together and starts it: the only place that knows all parts. @throws MillpondError */
+export async function startApp(options: AppOptions): Promise<App> {
+  const undo: (() => Promise<void> | void)[] = [];
+  try {
+    return await start(options, undo);
+  } catch (error) {
+    for (const step of undo.reverse()) await step();
+    throw error;
+  }
+}
+
+async function start(options: AppOptions, undo: (() => Promise<void> | void)[]): Promise<App> {
+  let settings = loadSettings(options.configFile);
+  const log = createLog(process.env['MILLPOND_LOG'] ?? 'info');
+  const clock = Date.now;
+  const data = await openDataFolder(settings.data);
+  const layout = new Layout(data);
+  const lock = lockDataFolder(layout.lockDb, data);
+  undo.push(() => lock.release());
+  await endOrphans(data, log);
+  const companion = await options.companion?.({ [DATA_FOLDER_VARIABLE]: data });
+  if (companion) undo.push(() => companion.stop());
+  const store = openStore(layout.stateDb);
+  undo.push(() => store.close());
+  const trees = new PublishedTrees();
+  const reconcileWith = { store, layout, trees, clock, log };
+  await reconcile(reconcileWith, settings.mirrors.keys());
+  const engine = new SyncEngine({ settings, store, layout, trees, log, clock, random: Math.random });
+  undo.push(() => engine.stop());
+
+  let ready = false;
+  const serverDeps = {
+    ...{ settings: () => settings, store, engine, trees, layout, clock, log, version: programVersion() },
+    ready: () => ready,
+  };
+  const server = createServer(serverDeps);
+  const listeners = new HttpListeners(server.handler);
+  undo.push(() => listeners.close(0));
+  const addresses = await listeners.apply(settings.listen.http);
+
+  async function readAgain(): Promise<{ changed: string[] }> {
+    const next = loadSettings(options.configFile);
+    const changed = changedPaths(settings, next);
+    if (next.data !== settings.data)
+      throw new MillpondError('invalid', `data: "${next.data}" cannot be changed while Millpond runs`, {
+        hint: 'Stop Millpond, move the folder, and start it again.',
+      });
+    await listeners.apply(next.listen.http);
+    const before = settings;
+    settings = next;
+    await showMirrors(next, before, { reconcileWith, engine });
+    engine.apply(next);
+    log.info({ changed }, 'the configuration was read again');
+    return { changed };
+  }
+
+  let reloaded: Promise<unknown> = Promise.resolve();
+  const reload = (): ReturnType<typeof readAgain> => {
+    const next = reloaded.then(readAgain); // one after the other
+    reloaded = next.catch(() => undefined);
+    return next;
+  };
+
+  const control = await openControlSocket(
+    layout.controlSocket,
+    createControlHandler({ ...serverDeps, engine, reload }),
+  );
+  undo.push(() => control.stop());
+  engine.start();
+  ready = true;
+
+  let stopping: Promise<void> | undefined;
+  async function stop(): Promise<void> {
+    ready = false;
+    server.stop();
+    await Promise.all([listeners.close(settings.grace * 1000), engine.stop()]);
+    await control.stop();
+    store.close();
+    await companion?.stop();
+    lock.release();
+  }
+  return { addresses, reload, stop: () => (stopping ??= stop()) };
+}
+
+async function openDataFolder(folder: string): Promise<string> {
+  try {
+    await mkdir(folder, { recursive: true });
+    return await realpath(folder);
+  } catch (error) {
+    throw new MillpondError('unavailable', `the data folder "${folder}" cannot be used: ${messageOf(error)}`, {
+      hint: 'It must exist or be creatable, and be writable by the user that runs Millpond.',
+      cause: error,
+    });
+  }
+}
+
+/** Processes of a program that was killed would write into the trees; the lock says that it is gone. */
+async function endOrphans(data: string, log: Log): Promise<void> {
+  const find = (): Promise<number[]> => processesWithEnvironment(DATA_FOLDER_VARIABLE, data);
+  const ended = await endProcesses(find, ORPHAN_GRACE_MS);
+  if (ended.length > 0) log.warn({ pids: ended }, 'processes of a program that was killed were ended');
+}
+
+/** Mirrors that are new in the configuration are served if the disk has their trees; removed ones no more. */
+async function showMirrors(
+  next: Settings,
+  before: Settings,
+  { reconcileWith, engine }: { reconcileWith: ReconcileOptions; engine: SyncEngine },
+): Promise<void> {
+  const { layout, trees } = reconcileWith;
+  for (const name of before.mirrors.keys()) {
+    if (next.mirrors.has(name)) continue;
+    trees.set(name, null);
+    await hideFromPublic(layout, name);
+  }
+  for (const name of next.mirrors.keys()) {
+    if (before.mirrors.has(name)) continue;
+    // its first run may have begun already, and then nothing may be tidied up under it
+    if (engine.activity(name).running) await showMirror(reconcileWith, name);
+    else await settleMirror(reconcileWith, name);
+  }
+}
+
+function programVersion(): string {
+  const { version } = JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8')) as { version: string };
+  return version;
+}

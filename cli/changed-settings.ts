@@ -1,0 +1,19 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Settings } from '../config/settings.js';
+
+/** Dotted paths of what differs, as deep as an operator thinks of it: `sync.jitter`, `mirrors.debian`, `listen.http`. */
+export function changedPaths(before: Settings, after: Settings): string[] {
+  const old = entries(before);
+  const now = entries(after);
+  return [...new Set([...old.keys(), ...now.keys()])]
+    .filter((path) => !isDeepStrictEqual(old.get(path), now.get(path)))
+    .sort();
+}
+
+function entries({ mirrors, site, sync, listen, data, workers, grace }: Settings): Map<string, unknown> {
+  const found = new Map<string, unknown>(Object.entries({ data, workers, grace }));
+  for (const [section, values] of Object.entries({ site, sync, listen }))
+    for (const [key, value] of Object.entries(values)) found.set(`${section}.${key}`, value);
+  for (const [name, mirror] of mirrors) found.set(`mirrors.${name}`, mirror);
+  return found;
+}

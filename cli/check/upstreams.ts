@@ -1,0 +1,109 @@
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Settings } from '../../config/settings.js';
+import { eachLimited } from '../../content/each-limited.js';
+import { Layout } from '../../content/layout.js';
+import { MillpondError, systemCode } from '../../core/errors.js';
+import type { FailureClass } from '../../core/failure.js';
+import { readMarker } from '../../core/marker.js';
+import type { Mirror } from '../../core/mirror.js';
+import { utcMinute } from '../../core/sentence.js';
+import { parseUpstream, type Upstream } from '../../core/upstream.js';
+import { probeArguments } from '../../sync/upstreams/rsync/arguments.js';
+import { failureOf } from '../../sync/upstreams/rsync/exit-codes.js';
+import { runRsync } from '../../sync/upstreams/rsync/rsync.js';
+import type { CheckResult } from './check-result.js';
+
+const AT_A_TIME = 4;
+const TIMEOUT_S = 15;
+
+const REMEDIES: Readonly<Record<FailureClass, string>> = {
+  connect: 'Check host and port, and that this machine may connect there (firewall).',
+  dns: 'Check how the host is written, and the name servers of this machine.',
+  refused: 'Check module, user and password, and ask the upstream whether it lets this machine in.',
+  partial: 'Check the path of the upstream.',
+  timeout: 'Try again later; check the firewall if it stays so.',
+  moving: 'Try again later.',
+  'disk-full': 'Free space on the file system of temporary files.',
+  local: 'Check "ssh_key:" and "options:", and that rsync and ssh are installed here and there.',
+  killed: 'Something on this machine ended rsync: look at the system log.',
+};
+
+/**
+ * Asks each upstream of each mirror for its marker, or for the top of its tree where there is none, in the very way in
+ * which a run asks; four at a time, 15 s each.
+ */
+export async function checkUpstreams(settings: Settings): Promise<CheckResult[]> {
+  const asked = [...settings.mirrors.values()].flatMap((mirror) => mirror.upstreams.map((text) => ({ mirror, text })));
+  const results: CheckResult[] = [];
+  const scratch = await mkdtemp(join(tmpdir(), 'millpond-check-'));
+  try {
+    await eachLimited(asked.entries(), AT_A_TIME, async ([index, { mirror, text }]) => {
+      const folder = join(scratch, String(index));
+      await mkdir(folder);
+      results[index] = await checkUpstream(mirror, parseUpstream(text), { folder, data: settings.data });
+    });
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+  return results;
+}
+
+async function checkUpstream(
+  mirror: Mirror,
+  upstream: Upstream,
+  { folder, data }: { folder: string; data: string },
+): Promise<CheckResult> {
+  const result = (ok: boolean, text: string, remedy = ''): CheckResult => {
+    const where = upstream.kind === 'local' ? upstream.path : upstream.display;
+    return { check: mirror.name, ok, text: `${where} ${text}`, remedy };
+  };
+  const request = {
+    mirror: { ...mirror, stall: TIMEOUT_S },
+    upstream,
+    signal: new AbortController().signal,
+    env: {},
+    knownHosts: new Layout(data).knownHosts,
+    onLine: () => undefined,
+  };
+  try {
+    const args = probeArguments(request, mirror.marker?.path ?? '', folder);
+    const end = await runRsync(request, args, { timeoutMs: TIMEOUT_S * 1000 });
+    if (end.endedBecause !== null) return result(false, `did not answer: ${end.endedBecause}`, REMEDIES.timeout);
+    if (end.code === 0)
+      return mirror.marker ? await markerResult(mirror.marker, folder, result) : result(true, 'answers');
+    const { failure, message } = failureOf(end);
+    return result(false, `does not work: ${message}`, REMEDIES[failure]);
+  } catch (error) {
+    if (!(error instanceof MillpondError)) throw error; // a password that cannot be read
+    return result(false, `cannot be asked: ${error.message}`, error.hint);
+  }
+}
+
+async function markerResult(
+  rule: NonNullable<Mirror['marker']>,
+  folder: string,
+  result: (ok: boolean, text: string, remedy?: string) => CheckResult,
+): Promise<CheckResult> {
+  const content = await markerIn(folder);
+  if (content === null)
+    return result(
+      false,
+      `has no small file "${rule.path}"`,
+      'Check "marker.path:"; it must be a file of at most 64 KiB.',
+    );
+  const { time } = readMarker(content, rule.parser);
+  if (time !== null) return result(true, `answers; its marker is of ${utcMinute(time)}`);
+  if (rule.parser === 'text') return result(true, 'answers, and has its marker');
+  return result(false, `has a marker in which no time is found as "${rule.parser}"`, 'Check "marker.parser:".');
+}
+
+async function markerIn(folder: string): Promise<Buffer | null> {
+  try {
+    return await readFile(join(folder, 'marker'));
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT' || systemCode(error) === 'EISDIR') return null;
+    throw error;
+  }
+}

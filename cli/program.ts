@@ -1,0 +1,87 @@
+import { Command, CommanderError } from 'commander';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { MillpondError } from '../core/errors.js';
+import { PACKAGE_ROOT } from '../platform/package-root.js';
+import { addCancel } from './commands/cancel.js';
+import { addCheck } from './commands/check.js';
+import { addInit } from './commands/init.js';
+import { addLogs } from './commands/logs.js';
+import { addPause } from './commands/pause.js';
+import { addQuickstart } from './commands/quickstart.js';
+import { addReload } from './commands/reload.js';
+import { addResume } from './commands/resume.js';
+import { addRollback } from './commands/rollback.js';
+import { addSchema } from './commands/schema.js';
+import { addServe } from './commands/serve.js';
+import { addStatus } from './commands/status.js';
+import { addSync } from './commands/sync.js';
+import { CliContext, type CliIo } from './context.js';
+import { printable } from './printable.js';
+
+/** In the order in which the help lists them. */
+const COMMANDS = [
+  ...[addServe, addQuickstart, addInit, addCheck, addSchema, addStatus, addSync, addCancel, addPause, addResume],
+  ...[addLogs, addRollback, addReload],
+] as const;
+
+const USAGE_EXIT = 2;
+
+/** The command line as commander sees it; nothing is printed, read or changed before it is parsed. */
+export function buildProgram(io: CliIo = ownProcess()): Command {
+  return assemble(io).program;
+}
+
+/** Runs one command line (without node and script) to its end and returns the exit code; errors are printed. */
+export async function runCli(args: readonly string[], io: CliIo = ownProcess()): Promise<number> {
+  const { program, context } = assemble(io);
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return context.exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE_EXIT;
+    printError(error, context);
+    return 1;
+  }
+}
+
+function assemble(io: CliIo): { program: Command; context: CliContext } {
+  const program = new Command('millpond')
+    .description('Keeps a mirror of open-source software: syncs, verifies, publishes whole trees and serves them.')
+    .version(packageVersion(), '--version', 'print the version')
+    .option(
+      '-c, --config <file>',
+      'the configuration (else MILLPOND_CONFIG, millpond.yaml, /etc/millpond/millpond.yaml)',
+    )
+    .option('--json', 'print JSON, one object a line')
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: (text) => io.stderr.write(text) })
+    .exitOverride();
+  const context = new CliContext(io, () => program.opts());
+  for (const add of COMMANDS) add(program, context);
+  return { program, context };
+}
+
+function printError(error: unknown, { io, json }: CliContext): void {
+  const known = error instanceof MillpondError ? error : new MillpondError('internal', internalMessage(error));
+  const { code, message, hint } = known;
+  if (json) io.stderr.write(`${JSON.stringify({ error: { code, message, hint } })}\n`);
+  else io.stderr.write(printable(`error: ${message}\n${hint ? `${hint}\n` : ''}`));
+  if (io.env['MILLPOND_DEBUG'] === '1' && error instanceof Error) io.stderr.write(`${error.stack ?? ''}\n`);
+}
+
+function internalMessage(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return `a fault of Millpond itself: ${text} (MILLPOND_DEBUG=1 shows where)`;
+}
+
+/** @throws Error when the package is incomplete */
+function packageVersion(): string {
+  const { version } = JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8')) as { version: string };
+  return version;
+}
+
+function ownProcess(): CliIo {
+  const { stdout, stderr, env } = process;
+  return { stdout, stderr, isTTY: stdout.isTTY, cwd: process.cwd(), env };
+}

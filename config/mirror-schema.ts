@@ -1,0 +1,234 @@
+import * as z from 'zod';
+import { parseShare } from '../core/units.js';
+import { mirrorNameProblem } from '../core/mirror.js';
+import { parseUpstream } from '../core/upstream.js';
+import { timezoneProblem } from './cron-sentence.js';
+import * as field from './fields.js';
+import * as problem from './mirror-problems.js';
+import { stageOptionProblem } from './stage-options.js';
+
+const PATTERN_EXAMPLES = ['*-arm64*', '/dists/experimental/'];
+
+const stage = field.section({
+  name: field
+    .text({ description: 'Name of the stage in logs and on pages.', examples: ['content'] }, problem.stageName)
+    .optional(),
+  include: field
+    .textList({ description: 'rsync patterns, tried before "exclude".', examples: [['by-hash/']] }, problem.pattern)
+    .prefault([]),
+  exclude: field
+    .textList({ description: 'rsync patterns that this stage leaves alone.', examples: [['/dists/']] }, problem.pattern)
+    .prefault([]),
+  delete: z
+    .boolean()
+    .optional()
+    .meta({ description: 'Remove what upstream no longer has. Default: only the last stage does.' }),
+  options: field
+    .textList(
+      {
+        description: 'More rsync options, one word each. Only options that leave the tree itself alone are allowed.',
+        examples: [['--compress', '--max-size=10G']],
+      },
+      stageOptionProblem,
+    )
+    .prefault([]),
+});
+
+const stages = z
+  .union([z.enum(['one', 'apt']), z.array(stage).min(1).superRefine(refuseEqualNames)], {
+    error: field.mustBe('"one", "apt", or a list of stages'),
+  })
+  .prefault('one')
+  .meta({
+    description:
+      'In which order files are fetched. one: everything at once. apt: packages first, then the indexes that name them. ' +
+      'Or a list of stages of your own.',
+  });
+
+const marker = field.section({
+  path: field.text(
+    { description: "Path of upstream's freshness file, below its root.", examples: ['project/trace/master'] },
+    problem.markerPath,
+  ),
+  parser: z
+    .enum(['epoch', 'date-line', 'text'])
+    .prefault('text')
+    .meta({
+      description:
+        'How a time is read from it. epoch: seconds since 1970 as the first word. date-line: a line "Date: ...", or a ' +
+        'date as the first line. text: no time, only whether it has changed.',
+    }),
+});
+
+const password = field
+  .section({
+    file: field
+      .text(
+        { description: 'File that holds it; only its owner may read it.', examples: ['./debian.pw'] },
+        problem.passwordFile,
+      )
+      .optional(),
+    env: field
+      .text({ description: 'Environment variable that holds it.', examples: ['DEBIAN_PASSWORD'] }, problem.variable)
+      .optional(),
+  })
+  .superRefine(
+    (value, context) => {
+      const count = [value.file, value.env].filter((each) => each !== undefined).length;
+      if (count !== 1) context.addIssue({ code: 'custom', message: `must hold either "file" or "env"` });
+    },
+    { when: ({ value }) => isSection(value) },
+  )
+  .meta({ description: 'Where the password for the rsync daemon is kept. Never the password itself.' });
+
+const retry = field
+  .section({
+    attempts: field.whole(1, 50, { description: 'Tries in all, the first one included.' }).prefault(5),
+    backoff: field
+      .durationRange('1s', '7d', { description: 'Pause before the second try, and the longest one.' })
+      .prefault('1m..1h'),
+  })
+  .prefault({})
+  .meta({ description: 'What happens after a run that failed and may succeed later.' });
+
+const guard = field
+  .section({
+    max_delete: field
+      .parsed('a share of 0% to 100%', parseShare, {
+        description: 'Share of the published files that one run may delete before it waits for a person.',
+      })
+      .prefault('50%'),
+  })
+  .prefault({})
+  .meta({ description: 'Limits that hold a run back until a person decides.' });
+
+/** One mirror as it is written. Only `upstream`, and `schedule` or `every`, must be given. */
+export const mirror = field
+  .section({
+    title: field.text({ description: 'Name for people. Default: the name of the mirror.' }).optional(),
+    description: field.text({ description: 'What it is, in one sentence.' }, problem.description).optional(),
+    upstream: field.textList(
+      {
+        description:
+          'Where it comes from; a list is tried in order. rsync://[user@]host[:port]/module/, host::module/, ' +
+          'user@host:folder/ (ssh), /folder/ or ./folder/.',
+        examples: ['rsync://ftp.example.org/debian/'],
+      },
+      problem.upstream,
+      1,
+    ),
+    ssh_key: field
+      .text({ description: 'Private key for ssh upstreams.', examples: ['./keys/debian'] }, problem.keyFile)
+      .optional(),
+    ssh_port: field.whole(1, 65_535, { description: 'Port of ssh upstreams.' }).optional(),
+    password: password.optional(),
+    schedule: field
+      .text(
+        {
+          description: 'When it is due: a cron expression of five fields, or manual.',
+          examples: ['17 */4 * * *', 'manual'],
+        },
+        problem.schedule,
+      )
+      .optional(),
+    timezone: field
+      .text(
+        {
+          description: 'Time zone of the cron expression. Default: that of this machine.',
+          examples: ['Europe/Berlin'],
+        },
+        timezoneProblem,
+      )
+      .optional(),
+    every: field
+      .duration('1m', '366d', {
+        description: 'When it is due, instead of "schedule": so long after the last run began.',
+        examples: ['4h'],
+      })
+      .optional(),
+    stages,
+    exclude: field
+      .textList(
+        {
+          description: 'rsync patterns that are never mirrored; what matches is removed.',
+          examples: [PATTERN_EXAMPLES],
+        },
+        problem.pattern,
+      )
+      .prefault([]),
+    timeout: field.duration('1s', '14d', { description: 'How long a run may last in all.' }).prefault('12h'),
+    stall: field.duration('1s', '1d', { description: 'A run without a byte for so long is ended.' }).prefault('15m'),
+    retry,
+    publish: z
+      .enum(['slots', 'in-place'])
+      .prefault('slots')
+      .meta({
+        description:
+          'slots: a new tree is built beside the old one and switched in whole. in-place: files are replaced one by one ' +
+          'in the tree that is being served.',
+      }),
+    marker: marker.optional().meta({ description: "Upstream's own freshness file: read before each run." }),
+    guard,
+  })
+  .superRefine(checkTogether, { when: ({ value }) => isSection(value) });
+
+export type RawMirror = z.output<typeof mirror>;
+export type RawStage = z.output<typeof stage>;
+
+/** The name of a stage, given or by its place. */
+export function stageName(raw: RawStage, index: number): string {
+  return raw.name ?? `stage-${index + 1}`;
+}
+
+/** By name. */
+export const mirrors = z.record(z.string(), mirror).superRefine(
+  (value, context) => {
+    for (const name of Object.keys(value)) {
+      const problem = mirrorNameProblem(name);
+      if (problem) context.addIssue({ code: 'custom', message: `${field.quote(name)} ${problem}`, path: [name] });
+    }
+  },
+  { when: ({ value }) => isSection(value) },
+);
+
+/** What only several keys together tell. Runs on mirrors with other problems too: nothing is known to be right. */
+function checkTogether(value: Partial<RawMirror>, context: z.RefinementCtx): void {
+  const complain = (path: string, message: string): void => context.addIssue({ code: 'custom', message, path: [path] });
+  const { schedule, every, timezone } = value;
+  if (schedule === undefined && every === undefined)
+    complain('schedule', 'is missing: write a cron expression, "manual", or "every: 4h" instead');
+  if (schedule !== undefined && every !== undefined) complain('every', 'cannot stand beside "schedule": choose one');
+  if (timezone !== undefined && (schedule === undefined || schedule === 'manual'))
+    complain('timezone', 'has a meaning only for a cron expression in "schedule"');
+  const kinds = upstreamKinds(value.upstream);
+  if (!kinds) return;
+  if (value.password !== undefined && !kinds.has('daemon'))
+    complain('password', 'is for rsync daemons, and no upstream is one; ssh takes "ssh_key"');
+  for (const key of ['ssh_key', 'ssh_port'] as const)
+    if (value[key] !== undefined && !kinds.has('ssh')) complain(key, 'is for ssh, and no upstream uses it');
+}
+
+function upstreamKinds(upstreams: unknown): Set<string> | undefined {
+  if (!Array.isArray(upstreams)) return undefined;
+  try {
+    return new Set(upstreams.map((each) => parseUpstream(String(each)).kind));
+  } catch {
+    return undefined; // said already
+  }
+}
+
+function isSection(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function refuseEqualNames(stages: readonly RawStage[], context: z.RefinementCtx): void {
+  const names = stages.map(stageName);
+  names.forEach((name, index) => {
+    if (names.indexOf(name) === index) return;
+    context.addIssue({
+      code: 'custom',
+      message: `${field.quote(name)} names an earlier stage too`,
+      path: [index, 'name'],
+    });
+  });
+}

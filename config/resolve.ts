@@ -1,0 +1,119 @@
+import { availableParallelism } from 'node:os';
+import { dirname, resolve } from 'node:path';
+import type { Mirror, Stage } from '../core/mirror.js';
+import type { Schedule } from '../core/schedule.js';
+import { parseUpstream } from '../core/upstream.js';
+import { stageName, type RawMirror, type RawStage } from './mirror-schema.js';
+import type { Problem } from './problems.js';
+import type { RawSettings } from './schema.js';
+import type { Settings } from './settings.js';
+
+/**
+ * Packages before the indexes that name them, and deletion last: so an index never names a file that is not there.
+ * The patterns are those of Debian's own ftpsync; includes are tried first.
+ */
+const APT_STAGES: readonly Stage[] = [
+  {
+    name: 'content',
+    include: ['*.diff/', 'by-hash/'],
+    exclude: [
+      ...['*.diff/Index', 'Contents*', 'Packages*', 'Sources*', 'Release*', 'InRelease'],
+      ...['i18n/*', 'dep11/*', 'installer-*/current', 'ls-lR*'],
+    ],
+    delete: false,
+    options: [],
+  },
+  { name: 'indexes', include: [], exclude: [], delete: true, options: [] },
+];
+const ONE_STAGE: readonly Stage[] = [{ name: 'all', include: [], exclude: [], delete: true, options: [] }];
+
+/** What can only be seen when paths are absolute. */
+export function resolveProblems(raw: RawSettings, file: string): Problem[] {
+  const data = resolve(dirname(file), raw.data);
+  if (data === '/') return [{ path: ['data'], sentence: '"/" is not a data folder: choose one of its own' }];
+  return Object.entries(raw.mirrors).flatMap(([name, mirror]) =>
+    mirror.upstream.flatMap((text): Problem[] => {
+      const folder = absoluteUpstream(text, file);
+      if (!folder.startsWith('/') || !`${data}/`.startsWith(folder)) return [];
+      return [{ path: ['mirrors', name, 'upstream'], sentence: `"${folder}" holds the data folder "${data}" itself` }];
+    }),
+  );
+}
+
+/** Fills in what depends on the file's place and on this machine: paths, processor cores, time zone, names. */
+export function resolveSettings(raw: RawSettings, file: string): Settings {
+  const { site, sync } = raw;
+  const mirrors = Object.entries(raw.mirrors).map(
+    ([name, mirror]) => [name, resolveMirror(name, mirror, file)] as const,
+  );
+  return {
+    file,
+    site: { name: site.name, url: site.url ?? null, contact: site.contact ?? null },
+    data: resolve(dirname(file), raw.data),
+    listen: raw.listen,
+    workers: raw.workers === 'auto' ? availableParallelism() : raw.workers,
+    sync: {
+      concurrency: sync.concurrency,
+      perHost: sync.per_host,
+      jitter: sync.jitter,
+      reserve: sync.reserve,
+      bandwidth: sync.bandwidth ?? null,
+      keep: sync.keep,
+    },
+    mirrors: new Map(mirrors),
+    grace: raw.grace,
+  };
+}
+
+function resolveMirror(name: string, raw: RawMirror, file: string): Mirror {
+  const { password, retry } = raw;
+  return {
+    name,
+    title: raw.title ?? name,
+    description: (raw.description ?? '').replace(/\s+/g, ' ').trim(),
+    kind: 'rsync',
+    upstreams: raw.upstream.map((text) => absoluteUpstream(text, file)),
+    sshKey: raw.ssh_key === undefined ? null : resolve(dirname(file), raw.ssh_key),
+    sshPort: raw.ssh_port ?? null,
+    password: password === undefined ? null : resolvePassword(password, file),
+    schedule: resolveSchedule(raw),
+    stages: raw.stages === 'apt' ? APT_STAGES : raw.stages === 'one' ? ONE_STAGE : raw.stages.map(resolveStage),
+    exclude: raw.exclude,
+    timeout: raw.timeout,
+    stall: raw.stall,
+    retry: { attempts: retry.attempts, firstBackoff: retry.backoff.from, maxBackoff: retry.backoff.to },
+    publish: raw.publish,
+    marker: raw.marker ?? null,
+    maxDelete: raw.guard.max_delete,
+  };
+}
+
+/** The source as rsync is given it; a folder of this machine counts from the file. */
+function absoluteUpstream(text: string, file: string): string {
+  const { kind, rsync, path } = parseUpstream(text);
+  if (kind !== 'local') return rsync;
+  const folder = resolve(dirname(file), path);
+  return folder === '/' ? folder : `${folder}/`;
+}
+
+function resolvePassword(raw: NonNullable<RawMirror['password']>, file: string): Mirror['password'] {
+  if (raw.file !== undefined) return { file: resolve(dirname(file), raw.file) };
+  return raw.env === undefined ? null : { env: raw.env };
+}
+
+function resolveSchedule({ schedule, every, timezone }: RawMirror): Schedule {
+  if (every !== undefined) return { kind: 'every', seconds: every };
+  if (schedule === undefined || schedule === 'manual') return { kind: 'manual' };
+  const zone = timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
+  return { kind: 'cron', expression: schedule.trim(), timezone: zone || 'UTC' };
+}
+
+function resolveStage(raw: RawStage, index: number, all: readonly RawStage[]): Stage {
+  return {
+    name: stageName(raw, index),
+    include: raw.include,
+    exclude: raw.exclude,
+    delete: raw.delete ?? index === all.length - 1,
+    options: raw.options,
+  };
+}

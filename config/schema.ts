@@ -1,0 +1,126 @@
+import * as z from 'zod';
+import { parseRate, parseShare, parseSize } from '../core/units.js';
+import * as field from './fields.js';
+import { parseHttpAddress, ADDRESS_FORMS } from './http-address.js';
+import { mirrors } from './mirror-schema.js';
+import type { HttpAddress } from './settings.js';
+
+const site = field
+  .section({
+    name: field.text({ description: 'Name of this mirror server, on every page.' }).prefault('Software mirror'),
+    url: field
+      .parsed('a public address: write it as https://mirror.example.edu', parseSiteUrl, {
+        description: 'Public address of this server.',
+        examples: ['https://mirror.example.edu'],
+      })
+      .optional(),
+    contact: field
+      .text({ description: 'Whom to write to about this server.', examples: ['mirror@example.edu'] })
+      .optional(),
+  })
+  .prefault({})
+  .meta({ description: 'Who runs this server.' });
+
+const address = field.parsed(`an address to listen on: ${ADDRESS_FORMS}`, parseHttpAddress, {
+  description: 'Address and port.',
+});
+const listen = field
+  .section({
+    http: z
+      .union([address, z.array(address).min(1)], { error: field.mustBe('an address, or a list of addresses') })
+      .transform((value) => (Array.isArray(value) ? value : [value]))
+      .superRefine(refuseTwice)
+      .prefault('127.0.0.1:8080')
+      .meta({
+        description:
+          'Where HTTP is served; a list is allowed. ":8080" is every address of this machine; port 0 takes a free one.',
+        examples: ['127.0.0.1:8080', ':8080', ['127.0.0.1:8080', '[::1]:8080']],
+      }),
+  })
+  .prefault({})
+  .meta({ description: 'Where the program listens.' });
+
+const keep = field
+  .section({
+    runs: field.whole(1, 100_000, { description: 'The newest runs of each mirror.' }).prefault(30),
+    days: field.whole(0, 36_500, { description: 'Also all runs that are not older than so many days.' }).prefault(90),
+  })
+  .prefault({})
+  .meta({ description: 'Which runs are kept, with their logs.' });
+
+const sync = field
+  .section({
+    concurrency: field.whole(1, 256, { description: 'Runs at a time, in all.' }).prefault(4),
+    per_host: field.whole(1, 256, { description: 'Runs at a time from one upstream host.' }).prefault(2),
+    jitter: field
+      .duration('0s', '1d', { description: 'A scheduled run starts up to so much later, by chance.' })
+      .prefault('5m'),
+    reserve: field
+      .parsed('a share below 100%, or a size: write it as 5% or 500GB', parseReserve, {
+        description: 'Disk space that no run may use.',
+        examples: ['5%', '500GB'],
+      })
+      .prefault('5%'),
+    bandwidth: field
+      .parsed('a rate of at least 1kB/s: write it as 2Gbit/s or 50MB/s', parseBandwidth, {
+        description: 'What all runs together may take. Default: no limit.',
+        examples: ['2Gbit/s', '50MB/s'],
+      })
+      .optional(),
+    keep,
+  })
+  .prefault({})
+  .meta({ description: 'Rules for all runs together.' });
+
+/** Everything that may be written, with defaults. Its output is resolved by `load.ts` into `Settings`. */
+export const schema = field.section({
+  site,
+  data: field
+    .text(
+      { description: 'Folder for all that Millpond keeps. Relative paths count from this file.' },
+      field.pathProblem,
+    )
+    .prefault('./data'),
+  listen,
+  workers: z
+    .union([field.whole(0, 256, { description: 'Number of processes.' }), z.literal('auto')], {
+      error: field.mustBe('a whole number of 0 to 256, or "auto"'),
+    })
+    .prefault(0)
+    .meta({
+      description: 'HTTP processes beside the main one. 0: none, it serves itself. auto: one a processor core.',
+    }),
+  sync,
+  grace: field
+    .duration('0s', '1d', { description: 'How long downloads may go on when the program is stopped.' })
+    .prefault('30s'),
+  mirrors: mirrors.prefault({}).meta({ description: 'What is mirrored, by name: served at /<name>/.' }),
+});
+
+export type RawSettings = z.output<typeof schema>;
+
+function refuseTwice(addresses: readonly HttpAddress[], context: z.RefinementCtx): void {
+  addresses.forEach(({ host, port }, index) => {
+    const isTwice = addresses.findIndex((each) => each.host === host && each.port === port) < index;
+    if (isTwice && port !== 0) context.addIssue({ code: 'custom', message: 'stands in the list twice', path: [index] });
+  });
+}
+
+function parseSiteUrl(value: string): string | undefined {
+  if (!URL.canParse(value)) return undefined;
+  const url = new URL(value);
+  const isPlain = url.pathname === '/' && !url.search && !url.hash && !url.username && !url.password;
+  return isPlain && /^https?:$/.test(url.protocol) ? url.origin : undefined;
+}
+
+function parseReserve(value: string): { share: number } | { bytes: number } | undefined {
+  const share = parseShare(value);
+  if (share !== undefined) return share < 1 ? { share } : undefined;
+  const bytes = parseSize(value);
+  return bytes === undefined ? undefined : { bytes };
+}
+
+function parseBandwidth(value: string): number | undefined {
+  const rate = parseRate(value);
+  return rate !== undefined && rate >= 1000 ? rate : undefined;
+}

@@ -1,0 +1,139 @@
+import express, { type Express, type Request, type Response } from 'express';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { problem, problemOf, type Problem } from './errors.js';
+import { EVENT_LIMITS, EventStream, type EventLimits } from './events.js';
+import { createFileHandler, type FileResult } from './files/handler.js';
+import { apiRoutes } from './api/routes.js';
+import { createMetrics, type Metrics } from './metrics.js';
+import { createListingRenderer } from './pages/listing-page.js';
+import { plainRefusal, refusalFor, renderProblem, type Refusal } from './pages/problem-page.js';
+import { frameFor, pageRoutes } from './pages/routes.js';
+import { publicEvent } from './public-view.js';
+import { sendProblem } from './respond.js';
+import { SECURITY_HEADERS } from './security-headers.js';
+import type { ServerDeps } from './server-deps.js';
+
+export interface Server {
+  /** For `http.createServer`. */
+  readonly handler: (req: IncomingMessage, res: ServerResponse) => void;
+  /** From now on `/readyz` says 503; clients that follow events are sent away. Downloads go on. */
+  stop(): void;
+}
+
+type Miss = Extract<FileResult, { handled: false }>;
+
+/** The life of a request: published trees first, on a road without a router; then pages and what programs read. */
+export function createServer(deps: ServerDeps, options: { events?: EventLimits } = {}): Server {
+  const limits = options.events ?? EVENT_LIMITS;
+  const events = new EventStream(deps.engine, (event) => publicEvent(deps, event), limits);
+  const metrics = createMetrics({ ...deps, eventClients: () => events.clients });
+  const misses = new WeakMap<IncomingMessage, Miss>();
+  let stopping = false;
+  const app = createApp(deps, { events, metrics, isStopping: () => stopping, missOf: (req) => misses.get(req) });
+  const serveFile = createFileHandler({
+    trees: deps.trees,
+    isMirror: (name) => deps.settings().mirrors.has(name),
+    renderListing: createListingRenderer((title) => frameFor(deps, { title, section: 'none' })),
+    onServed: ({ status }) => metrics.answered('files', status),
+    clock: () => deps.clock(),
+  });
+
+  async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const result = await serveFile(req, res);
+    if (result.handled) return;
+    misses.set(req, result);
+    res.once('finish', () => metrics.answered('pages', res.statusCode));
+    // a callback of our own, or Express would show a stack
+    const [request, response] = [req as Request, res as Response];
+    app(request, response, (error: unknown) => answerFailure(deps, request, response, error));
+  }
+
+  return {
+    handler: (req, res) => {
+      answer(req, res).catch((error: unknown) => {
+        deps.log.error({ err: error }, 'a file could not be served');
+        failPlainly(res);
+      });
+    },
+    stop() {
+      stopping = true;
+      events.close();
+      metrics.close();
+    },
+  };
+}
+
+function createApp(
+  deps: ServerDeps,
+  parts: {
+    events: EventStream;
+    metrics: Metrics;
+    isStopping: () => boolean;
+    missOf: (req: IncomingMessage) => Miss | undefined;
+  },
+): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.set('query parser', 'simple');
+  app.use((_req, res, next) => {
+    res.set(SECURITY_HEADERS);
+    next();
+  });
+  app.use((req, res, next) => (isRead(req) ? next() : refuseMethod(deps, req, res)));
+  app.use(apiRoutes(deps, parts));
+  app.use(pageRoutes(deps));
+  app.use(async (req, res) => {
+    refuse(deps, req, res, await refusalFor(deps, req.path, parts.missOf(req)));
+  });
+  return app;
+}
+
+/** What a route has thrown. The page that says so may itself fail: then one line of text is left. */
+function answerFailure(deps: ServerDeps, req: Request, res: Response, error: unknown): void {
+  const found = problemOf(error);
+  if (found.code === 'internal') deps.log.error({ err: error }, 'a page could not be made');
+  try {
+    if (res.headersSent) res.destroy();
+    else refuse(deps, req, res, plainRefusal(found));
+  } catch (again) {
+    deps.log.error({ err: again }, 'the page of an error could not be made');
+    failPlainly(res);
+  }
+}
+
+function isRead(req: Request): boolean {
+  return req.method === 'GET' || req.method === 'HEAD';
+}
+
+/** RFC 9110 section 15.5.6. */
+function refuseMethod(deps: ServerDeps, req: Request, res: Response): void {
+  res.set('Allow', 'GET, HEAD');
+  const hint = 'Mirrors are controlled with the program "millpond" on the machine itself.';
+  refuse(
+    deps,
+    req,
+    res,
+    plainRefusal(problem(405, `"${req.method}" is not possible here.`, { code: 'refused', hint })),
+  );
+}
+
+function refuse(deps: ServerDeps, req: Request, res: Response, refusal: Refusal): void {
+  if (refusal.retryAfter !== null) res.set('Retry-After', String(refusal.retryAfter));
+  const events = refusal.fetching && `/api/v1/events?mirror=${encodeURIComponent(refusal.fetching.name)}`;
+  const frame = () => frameFor(deps, { title: refusal.heading, section: 'none', ...(events ? { events } : {}) });
+  sendProblem(req, res, refusal.problem, isForPrograms(req) ? null : () => renderProblem(frame(), refusal));
+}
+
+function isForPrograms(req: Request): boolean {
+  return req.path.startsWith('/api/') || req.path.startsWith('/static/');
+}
+
+function failPlainly(res: ServerResponse): void {
+  if (res.headersSent) {
+    res.destroy();
+    return;
+  }
+  const { status, detail }: Problem = problemOf(undefined);
+  res.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store' });
+  res.end(`${detail}\n`);
+}

@@ -1,0 +1,143 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { EngineView } from '../core/engine.js';
+import { allMirrorStatuses, type MirrorStatus, type StatusDeps } from './mirror-status.js';
+
+export interface Metrics {
+  readonly contentType: string;
+  /** The Prometheus text format. */
+  text(): Promise<string>;
+  /** Counts one HTTP answer. `road`: who gave it. */
+  answered(road: 'files' | 'pages', status: number): void;
+  close(): void;
+}
+
+/** Seconds; runs last from under a second to most of a day. */
+const RUN_BUCKETS = [0.5, 2, 10, 60, 300, 1800, 7200, 28_800, 86_400];
+
+/** One gauge of a mirror. `value` undefined = the mirror has no such number and no series is shown. */
+interface RepositoryGauge {
+  readonly name: string;
+  readonly help: string;
+  readonly value: (status: MirrorStatus) => number | undefined;
+}
+
+const REPOSITORY_GAUGES: readonly RepositoryGauge[] = [
+  {
+    name: 'mirror_repo_upstream_marker_timestamp_seconds',
+    help: 'Time in the newest marker read from the upstream.',
+    value: ({ upstreamMarker }) => seconds(upstreamMarker?.time),
+  },
+  {
+    name: 'mirror_repo_published_marker_timestamp_seconds',
+    help: 'Time in the marker of the published tree.',
+    value: ({ published }) => seconds(published?.markerTime),
+  },
+  {
+    name: 'mirror_repo_lag_seconds',
+    help: 'How much older the published marker is than the newest one read from the upstream.',
+    value: lagOf,
+  },
+  {
+    name: 'mirror_repo_confirmed_timestamp_seconds',
+    help: 'When the published tree was last seen to be in step with its upstream.',
+    value: ({ published }) => seconds(published?.confirmedAt),
+  },
+  {
+    name: 'mirror_repo_next_run_timestamp_seconds',
+    help: 'When the next run is due.',
+    value: ({ nextDueAt }) => seconds(nextDueAt),
+  },
+  { name: 'mirror_repo_bytes', help: 'Size of the published tree.', value: ({ published }) => published?.bytes },
+  { name: 'mirror_repo_files', help: 'Files of the published tree.', value: ({ published }) => published?.files },
+  { name: 'mirror_repo_running', help: '1 while a run is active.', value: ({ running }) => (running ? 1 : 0) },
+];
+
+/** Metrics in a registry of their own, so that two servers in one process do not share any. */
+export function createMetrics(
+  deps: StatusDeps & { engine: EngineView; readonly version: string; eventClients(): number },
+): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry, prefix: 'millpond_' });
+  const registers = [registry];
+  new Gauge({ name: 'millpond_build_info', help: 'Version of Millpond.', labelNames: ['version'], registers })
+    .labels(deps.version)
+    .set(1);
+  const clients = new Gauge({ name: 'millpond_event_clients', help: 'Clients that follow events now.', registers });
+  const answers = new Counter({
+    name: 'millpond_http_responses_total',
+    help: 'HTTP answers by who gave them and class of status.',
+    labelNames: ['road', 'status'],
+    registers,
+  });
+  const setRepositoryGauges = addRepositoryGauges(registry, deps);
+  const stop = countRuns(registry, deps.engine);
+  return {
+    contentType: registry.contentType,
+    text() {
+      clients.set(deps.eventClients());
+      setRepositoryGauges();
+      return registry.metrics();
+    },
+    answered: (road, status) => answers.labels(road, `${Math.floor(status / 100)}xx`).inc(),
+    close() {
+      stop();
+      registry.clear();
+    },
+  };
+}
+
+/** Returns what sets the gauges anew; called once a scrape. */
+function addRepositoryGauges(registry: Registry, deps: StatusDeps): () => void {
+  const registers = [registry];
+  const labelNames = ['repo'];
+  const gauges = REPOSITORY_GAUGES.map(({ name, help }) => new Gauge({ name, help, labelNames, registers }));
+  const states = new Gauge({
+    name: 'mirror_repo_state',
+    help: 'The verdict on a mirror: 1 for the one that holds.',
+    labelNames: ['repo', 'state'],
+    registers,
+  });
+  return () => {
+    for (const gauge of [states, ...gauges]) gauge.reset();
+    for (const status of allMirrorStatuses(deps)) {
+      states.labels(status.name, status.verdict.word).set(1);
+      REPOSITORY_GAUGES.forEach(({ value }, index) => {
+        const number = value(status);
+        if (number !== undefined) gauges[index]?.labels(status.name).set(number);
+      });
+    }
+  };
+}
+
+/** Counters start at zero with the process, as Prometheus expects of them. */
+function countRuns(registry: Registry, engine: EngineView): () => void {
+  const registers = [registry];
+  const runs = new Counter({
+    name: 'mirror_repo_runs_total',
+    help: 'Ended runs by outcome and class of failure.',
+    labelNames: ['repo', 'result', 'reason'],
+    registers,
+  });
+  const durations = new Histogram({
+    name: 'mirror_repo_run_duration_seconds',
+    help: 'What ended runs lasted.',
+    labelNames: ['repo'],
+    buckets: RUN_BUCKETS,
+    registers,
+  });
+  return engine.subscribe((event) => {
+    if (event.type !== 'run.ended') return;
+    const { outcome, failure, startedAt, endedAt } = event.run;
+    runs.labels(event.mirror, outcome ?? 'unknown', failure ?? '').inc();
+    if (startedAt !== null && endedAt !== null) durations.labels(event.mirror).observe((endedAt - startedAt) / 1000);
+  });
+}
+
+function lagOf({ published, upstreamMarker }: MirrorStatus): number | undefined {
+  if (!published?.markerTime || !upstreamMarker?.time) return undefined;
+  return Math.max(0, upstreamMarker.time - published.markerTime) / 1000;
+}
+
+function seconds(at: number | null | undefined): number | undefined {
+  return at === null || at === undefined ? undefined : at / 1000;
+}

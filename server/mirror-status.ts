@@ -1,0 +1,185 @@
+import type { Settings } from '../config/settings.js';
+import type { EngineView } from '../core/engine.js';
+import type { Generation } from '../core/generation.js';
+import type { Mirror } from '../core/mirror.js';
+import type { Run, RunProgress } from '../core/run.js';
+import { plainSentence, say, moment, type Sentence } from '../core/sentence.js';
+import { parseUpstream } from '../core/upstream.js';
+import { decideVerdict, type Verdict } from '../core/verdict.js';
+import { VERDICT_SIGNS, type VerdictSign, type VerdictWord } from '../core/verdict-words.js';
+import type { Store } from '../store/open.js';
+import { schedulePeriod, scheduleWords } from './schedule-words.js';
+import { scrubberFor, type Scrub } from './scrub.js';
+
+export interface StatusDeps {
+  settings(): Settings;
+  readonly store: Store;
+  readonly engine: EngineView;
+  /** Milliseconds since the epoch. */
+  clock(): number;
+}
+
+/** A sentence as plain text for programs, and in parts for pages that show its moments in their own way. */
+export interface PublicSentence {
+  readonly text: string;
+  readonly parts: Sentence;
+}
+
+/** What pages, JSON, CLI and metrics show of a mirror. Times are milliseconds since the epoch, UTC; sizes are bytes. */
+export interface MirrorStatus {
+  readonly name: string;
+  readonly title: string;
+  readonly description: string;
+  readonly path: string;
+  readonly statusPath: string;
+  readonly verdict: PublicVerdict;
+  /** The tree that is served; null before the first publish. */
+  readonly published: Omit<Generation, 'mirror' | 'slot' | 'state'> | null;
+  /** Tried in order; without user names, local folders unnamed. */
+  readonly upstreams: readonly string[];
+  readonly schedule: string;
+  readonly nextDueAt: number | null;
+  readonly publish: Mirror['publish'];
+  /** Path of the upstream's freshness file; null when it has none. */
+  readonly marker: string | null;
+  /** The newest marker that a run has read from the upstream. */
+  readonly upstreamMarker: { readonly value: string; readonly time: number | null } | null;
+  readonly paused: { readonly at: number; readonly reason: string } | null;
+  readonly running: Run | null;
+  readonly progress: RunProgress | null;
+  readonly queued: Run | null;
+  readonly place: number | null;
+  readonly lastRun: Run | null;
+  readonly lastGood: Run | null;
+}
+
+export interface PublicVerdict extends VerdictSign {
+  readonly word: VerdictWord;
+  readonly sentence: string;
+  readonly parts: Sentence;
+  readonly since: number | null;
+  readonly evidence: readonly ({ readonly label: string } & PublicSentence)[];
+  readonly next: PublicSentence;
+  readonly nextAt: number | null;
+}
+
+/** Ended runs that a verdict looks at; also the length of the strip on the mirror's page. */
+export const RECENT_RUNS = 30;
+
+/** Undefined when no such mirror is configured. Reads memory and SQLite only, never the trees. */
+export function mirrorStatus(deps: StatusDeps, name: string): MirrorStatus | undefined {
+  const settings = deps.settings();
+  const mirror = settings.mirrors.get(name);
+  return mirror && statusOf(deps, mirror, scrubberFor(settings));
+}
+
+/** All configured mirrors, in the order of the configuration. */
+export function allMirrorStatuses(deps: StatusDeps): MirrorStatus[] {
+  const settings = deps.settings();
+  const scrub = scrubberFor(settings);
+  return [...settings.mirrors.values()].map((mirror) => statusOf(deps, mirror, scrub));
+}
+
+/** The run as the public may see it. */
+export function publicRun(run: Run, scrub: Scrub): Run {
+  return {
+    ...run,
+    message: run.message === null ? null : scrub(run.message),
+    upstream: run.upstream === null ? null : publicUpstream(run.upstream, scrub),
+  };
+}
+
+function statusOf(deps: StatusDeps, mirror: Mirror, scrub: Scrub): MirrorStatus {
+  const { store, engine } = deps;
+  const ended = store.runs.ended(mirror.name, RECENT_RUNS).map((run) => publicRun(run, scrub));
+  const good = store.runs.lastGood(mirror.name);
+  const lastGood = good ? publicRun(good, scrub) : null;
+  const live = store.generations.live(mirror.name) ?? null;
+  const activity = engine.activity(mirror.name);
+  const state = publicState(store.mirrors.get(mirror.name), scrub);
+  const period = schedulePeriod(mirror.schedule);
+  const verdict = decideVerdict({ now: deps.clock(), mirror, period, state, activity, ended, lastGood, live });
+  const marked = [activity.running, ...ended].find((run) => run?.markerValue);
+  return {
+    name: mirror.name,
+    title: mirror.title,
+    description: mirror.description,
+    path: `/${mirror.name}/`,
+    statusPath: `/status/${mirror.name}`,
+    verdict: publicVerdict(verdict),
+    published: live && publicGeneration(live),
+    upstreams: mirror.upstreams.map((upstream) => publicUpstream(upstream, scrub)),
+    schedule: scheduleWords(mirror.schedule),
+    nextDueAt: state.nextDueAt,
+    publish: mirror.publish,
+    marker: mirror.marker?.path ?? null,
+    upstreamMarker: marked?.markerValue ? { value: marked.markerValue, time: marked.markerTime } : null,
+    paused: state.pausedAt === null ? null : { at: state.pausedAt, reason: state.pauseReason ?? '' },
+    running: activity.running && publicRun(activity.running, scrub),
+    progress: activity.running && activity.progress,
+    queued: activity.queued && publicRun(activity.queued, scrub),
+    place: activity.place,
+    lastRun: ended[0] ?? null,
+    lastGood,
+  };
+}
+
+/** How many mirrors are in which state, best first: `3 of 4 current · 1 late`. */
+export function summaryOf(statuses: readonly MirrorStatus[]): {
+  total: number;
+  states: Partial<Record<VerdictWord, number>>;
+  text: string;
+} {
+  const states: Partial<Record<VerdictWord, number>> = {};
+  for (const { verdict } of statuses) states[verdict.word] = (states[verdict.word] ?? 0) + 1;
+  const words = Object.keys(VERDICT_SIGNS).reverse() as VerdictWord[];
+  const others = words
+    .filter((word) => word !== 'current' && states[word])
+    .map((word) => `${states[word] ?? 0} ${VERDICT_SIGNS[word].label}`);
+  return {
+    total: statuses.length,
+    states,
+    text: statuses.length
+      ? [`${states.current ?? 0} of ${statuses.length} current`, ...others].join(' · ')
+      : 'no mirrors yet',
+  };
+}
+
+/** How fresh the served tree is, in a few words for a table. */
+export function freshnessOf(status: MirrorStatus): Sentence {
+  return status.published ? say`in step ${moment(status.published.confirmedAt)}` : say`not published yet`;
+}
+
+function publicVerdict(verdict: Verdict): PublicVerdict {
+  return {
+    word: verdict.word,
+    ...VERDICT_SIGNS[verdict.word],
+    sentence: plainSentence(verdict.sentence),
+    parts: verdict.sentence,
+    since: verdict.since,
+    evidence: verdict.evidence.map(({ label, text }) => ({ label, ...publicSentence(text) })),
+    next: publicSentence(verdict.next),
+    nextAt: verdict.nextAt,
+  };
+}
+
+function publicSentence(parts: Sentence): PublicSentence {
+  return { text: plainSentence(parts), parts };
+}
+
+function publicGeneration(live: Generation): NonNullable<MirrorStatus['published']> {
+  const { id, runId, files, bytes, markerValue, markerTime, publishedAt, confirmedAt } = live;
+  return { id, runId, files, bytes, markerValue, markerTime, publishedAt, confirmedAt };
+}
+
+function publicState<T extends { pauseReason: string | null }>(state: T, scrub: Scrub): T {
+  return { ...state, pauseReason: state.pauseReason === null ? null : scrub(state.pauseReason) };
+}
+
+function publicUpstream(upstream: string, scrub: Scrub): string {
+  try {
+    return parseUpstream(upstream).display;
+  } catch {
+    return scrub(upstream); // what an older configuration allowed and a kept run still names
+  }
+}

@@ -1,0 +1,31 @@
+import type { Request, Response } from 'express';
+import type { Problem } from './errors.js';
+
+/** Short enough to be true, long enough to carry a rush (RFC 5861 for the second part). */
+const STATUS_CACHE = 'max-age=15, stale-while-revalidate=60';
+
+/** Answers with a page or with the same facts as JSON, by `Accept` (RFC 9110 section 12.5.1). */
+export function sendPage(req: Request, res: Response, page: { html: () => string; json: () => unknown }): void {
+  res.vary('Accept').set('Cache-Control', STATUS_CACHE);
+  // without a preference, curl's for one, the page
+  if (req.accepts(['html', 'json']) === 'json') res.json(page.json());
+  else res.type('html').send(page.html());
+}
+
+/** Answers a program. Anybody's page may read it: it is public, and only read. */
+export function sendData(res: Response, data: unknown): void {
+  res.set({ 'Cache-Control': STATUS_CACHE, 'Access-Control-Allow-Origin': '*' }).json(data);
+}
+
+/** `page` for browsers, `application/problem+json` (RFC 9457) for programs, text for curl and the like. */
+export function sendProblem(req: Request, res: Response, problem: Problem, page: (() => string) | null): void {
+  res.status(problem.status).vary('Accept').set('Cache-Control', 'no-store');
+  const accept = req.get('Accept') ?? '';
+  if (page && /text\/html|application\/xhtml\+xml/i.test(accept)) res.type('html').send(page());
+  else if (page === null || /json/i.test(accept)) sendProblemJson(res, problem);
+  else res.type('text').send(`${problem.detail}${problem.hint ? `\n${problem.hint}` : ''}\n`);
+}
+
+export function sendProblemJson(res: Response, problem: Problem): void {
+  res.status(problem.status).type('application/problem+json').send(JSON.stringify(problem));
+}

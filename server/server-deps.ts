@@ -1,0 +1,14 @@
+import type { Logger } from 'pino';
+import type { Layout } from '../content/layout.js';
+import type { PublishedTrees } from '../content/published-trees.js';
+import type { StatusDeps } from './mirror-status.js';
+
+/** All that the server needs, handed in by the composition root. `settings()` is asked each time: it changes at reload. */
+export interface ServerDeps extends StatusDeps {
+  readonly trees: PublishedTrees;
+  readonly layout: Layout;
+  readonly log: Pick<Logger, 'error' | 'warn'>;
+  readonly version: string;
+  /** Whether the engine has started; `/readyz` says so. */
+  ready(): boolean;
+}

@@ -1,0 +1,440 @@
+import { symlink, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { loadSettings, parseSettings } from '../../config/load.js';
+import type { Settings } from '../../config/settings.js';
+import { MillpondError } from '../../core/errors.js';
+import type { Mirror } from '../../core/mirror.js';
+import { tempFolder } from '../fixtures/temp-folder.js';
+
+const FILE = '/etc/example/millpond.yaml';
+
+function parse(text: string): Settings {
+  return parseSettings(text, FILE);
+}
+
+/** The mirror `m` of a configuration with `lines` as its keys. */
+function mirror(...lines: string[]): Mirror {
+  const found = parse(['mirrors:', '  m:', ...lines.map((line) => `    ${line}`)].join('\n')).mirrors.get('m');
+  if (!found) throw new Error('no mirror "m"');
+  return found;
+}
+
+/** The lines of the error that `read` ends with, without the first one, which names the file. */
+function problems(read: () => unknown): string[] {
+  try {
+    read();
+  } catch (error) {
+    if (!(error instanceof MillpondError)) throw error;
+    const [first, ...rest] = error.message.split('\n');
+    expect(error.code).toBe('invalid');
+    expect(first).toContain('cannot be used:');
+    return rest.map((line) => line.trim());
+  }
+  throw new Error('it was accepted');
+}
+
+function longText(key: string): string {
+  return `${key}: ${'x'.repeat(4097)}`;
+}
+
+const UPSTREAM = 'upstream: rsync://ftp.example.org/m/';
+const MANUAL = 'schedule: manual';
+
+describe('parseSettings', () => {
+  test('fills in every default', () => {
+    expect(parse('mirrors: {}')).toEqual({
+      file: FILE,
+      site: { name: 'Software mirror', url: null, contact: null },
+      data: '/etc/example/data',
+      listen: { http: [{ host: '127.0.0.1', port: 8080 }] },
+      workers: 0,
+      sync: {
+        concurrency: 4,
+        perHost: 2,
+        jitter: 300,
+        reserve: { share: 0.05 },
+        bandwidth: null,
+        keep: { runs: 30, days: 90 },
+      },
+      mirrors: new Map(),
+      grace: 30,
+    });
+    expect(mirror(UPSTREAM, MANUAL)).toEqual({
+      name: 'm',
+      title: 'm',
+      description: '',
+      kind: 'rsync',
+      upstreams: ['rsync://ftp.example.org/m/'],
+      sshKey: null,
+      sshPort: null,
+      password: null,
+      schedule: { kind: 'manual' },
+      stages: [{ name: 'all', include: [], exclude: [], delete: true, options: [] }],
+      exclude: [],
+      timeout: 43_200,
+      stall: 900,
+      retry: { attempts: 5, firstBackoff: 60, maxBackoff: 3_600 },
+      publish: 'slots',
+      marker: null,
+      maxDelete: 0.5,
+    });
+  });
+
+  test('reads every key', () => {
+    const settings = parse(`
+site: { name: Example, url: "https://mirror.example.edu/", contact: mirror@example.edu }
+data: /srv/millpond
+listen: { http: ["[::1]:80", ":8080", "mirror.example.edu:0"] }
+workers: 3
+grace: 1m
+sync: { concurrency: 8, per_host: 1, jitter: 0s, reserve: 500GB, bandwidth: 2Gbit/s, keep: { runs: 5, days: 7 } }`);
+    expect(settings).toEqual({
+      file: FILE,
+      site: { name: 'Example', url: 'https://mirror.example.edu', contact: 'mirror@example.edu' },
+      data: '/srv/millpond',
+      listen: {
+        http: [
+          { host: '::1', port: 80 },
+          { host: '', port: 8080 },
+          { host: 'mirror.example.edu', port: 0 },
+        ],
+      },
+      workers: 3,
+      grace: 60,
+      sync: {
+        concurrency: 8,
+        perHost: 1,
+        jitter: 0,
+        reserve: { bytes: 500_000_000_000 },
+        bandwidth: 250_000_000,
+        keep: { runs: 5, days: 7 },
+      },
+      mirrors: new Map(),
+    });
+  });
+
+  test('reads every key of a mirror, with paths counted from the file', () => {
+    const read = mirror(
+      'title: Debian',
+      'description: |',
+      '  The universal',
+      '  operating system',
+      'upstream: ["rsync://bob@h/m", "bob@h:tree", "./tree", "/srv/tree"]',
+      'ssh_key: ./key',
+      'ssh_port: 2222',
+      'password: { file: ../pw }',
+      'schedule: " 17 */4 * * * "',
+      'timezone: Europe/Berlin',
+      'stages: one',
+      'exclude: "*-arm64*"',
+      'timeout: 1h30m',
+      'stall: 90s',
+      'retry: { attempts: 1, backoff: 1s..2s }',
+      'publish: in-place',
+      'marker: { path: project/trace/master, parser: date-line }',
+      'guard: { max_delete: 10% }',
+    );
+    expect(read).toEqual({
+      name: 'm',
+      title: 'Debian',
+      description: 'The universal operating system',
+      kind: 'rsync',
+      upstreams: ['rsync://bob@h/m/', 'bob@h:tree/', '/etc/example/tree/', '/srv/tree/'],
+      sshKey: '/etc/example/key',
+      sshPort: 2222,
+      password: { file: '/etc/pw' },
+      schedule: { kind: 'cron', expression: '17 */4 * * *', timezone: 'Europe/Berlin' },
+      stages: [{ name: 'all', include: [], exclude: [], delete: true, options: [] }],
+      exclude: ['*-arm64*'],
+      timeout: 5_400,
+      stall: 90,
+      retry: { attempts: 1, firstBackoff: 1, maxBackoff: 2 },
+      publish: 'in-place',
+      marker: { path: 'project/trace/master', parser: 'date-line' },
+      maxDelete: 0.1,
+    });
+  });
+
+  test('takes "every" for a schedule, a password from the environment, and "text" as the parser of a marker', () => {
+    const read = mirror(UPSTREAM, 'every: 4h', 'password: { env: PW }', 'marker: { path: TIME }');
+    expect(read.schedule).toEqual({ kind: 'every', seconds: 14_400 });
+    expect(read.password).toEqual({ env: 'PW' });
+    expect(read.marker).toEqual({ path: 'TIME', parser: 'text' });
+  });
+
+  test("takes this machine's time zone for a cron expression without one", () => {
+    const timezone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    expect(mirror(UPSTREAM, 'schedule: "0 1 * * *"').schedule).toMatchObject({ kind: 'cron', timezone });
+  });
+
+  test('makes stages "apt" packages first, then indexes and deletion', () => {
+    const [content, indexes, ...more] = mirror(UPSTREAM, MANUAL, 'stages: apt').stages;
+    expect(content).toMatchObject({ name: 'content', include: ['*.diff/', 'by-hash/'], delete: false });
+    expect(content?.exclude).toEqual(expect.arrayContaining(['Packages*', 'Release*', 'InRelease', '*.diff/Index']));
+    expect(indexes).toEqual({ name: 'indexes', include: [], exclude: [], delete: true, options: [] });
+    expect(more).toEqual([]);
+  });
+
+  test('reads stages of its own: unnamed ones are numbered, and only the last deletes unless it is said', () => {
+    const read = mirror(UPSTREAM, MANUAL, 'stages: [{ exclude: TIME, options: -z }, { name: x, delete: true }, {}]');
+    expect(read.stages).toEqual([
+      { name: 'stage-1', include: [], exclude: ['TIME'], delete: false, options: ['-z'] },
+      { name: 'x', include: [], exclude: [], delete: true, options: [] },
+      { name: 'stage-3', include: [], exclude: [], delete: true, options: [] },
+    ]);
+  });
+
+  test('makes workers "auto" the number of processor cores', () => {
+    expect(parse('workers: auto').workers).toBe(availableParallelism());
+  });
+
+  test('takes a key without a value for one that is not given', () => {
+    expect(parse('site:\nsync:\n  jitter:\nmirrors:')).toEqual(parse('mirrors: {}'));
+  });
+
+  test('keeps the order of mirrors, and shares settings by anchor and merge key', () => {
+    const { mirrors } = parse(`
+mirrors:
+  zebra: &defaults { upstream: /srv/z, schedule: manual, timeout: 2h }
+  389: { <<: *defaults, upstream: /srv/a }
+  ant: { <<: *defaults }`);
+    expect([...mirrors.keys()]).toEqual(['389', 'zebra', 'ant']);
+    expect(mirrors.get('389')).toMatchObject({ upstreams: ['/srv/a/'], timeout: 7_200 });
+  });
+
+  test.each<[string, string]>([
+    ['site: { url: ftp://x }', 'site.url: "ftp://x" is not a public address: write it as https://mirror.example.edu'],
+    ['site: { url: "https://x/path" }', 'site.url: "https://x/path" is not a public address'],
+    ['site: { name: "" }', 'site.name: "" is empty'],
+    ['site: { name: "a\\nb" }', 'site.name: "a\\nb" holds a line break or another control character'],
+    ['site: { name: 5 }', 'site.name: 5 is not text'],
+    ['site: here', 'site: "here" is not a section of keys'],
+    ['data: ""', 'data: the path is empty'],
+    ['data: "~/x"', 'data: "~/x" begins with "~", which only a shell knows'],
+    ['data: "a\\0b"', 'holds a control character'],
+    ['data: /', 'data: "/" is not a data folder'],
+    ['listen: { http: 8080 }', 'listen.http: 8080 is not allowed here: it must be an address, or a list of addresses'],
+    ['listen: { http: "8080" }', 'listen.http: "8080" is not an address to listen on: write it as 127.0.0.1:8080'],
+    ['listen: { http: [":1", ":99999"] }', 'listen.http[1]: ":99999" is not an address to listen on'],
+    ['listen: { http: [":80", "*:80"] }', 'listen.http[1]: stands in the list twice'],
+    ['listen: { http: [] }', 'listen.http: the list is empty'],
+    ['workers: many', 'workers: "many" is not allowed here: it must be a whole number of 0 to 256, or "auto"'],
+    ['workers: -1', 'workers: -1 is not a whole number of 0 to 256'],
+    ['workers: 257', 'workers: 257 is not a whole number of 0 to 256'],
+    ['grace: 30', 'grace: 30 is not a duration of 0s to 1d: write it as 90s, 15m, 1h30m or 7d'],
+    ['grace: 25h', 'grace: "25h" is not a duration of 0s to 1d'],
+    ['sync: { concurrency: 0 }', 'sync.concurrency: 0 is not a whole number of 1 to 256'],
+    ['sync: { per_host: 1.5 }', 'sync.per_host: 1.5 is not a whole number of 1 to 256'],
+    ['sync: { reserve: 100% }', 'sync.reserve: "100%" is not a share below 100%, or a size: write it as 5% or 500GB'],
+    ['sync: { reserve: 5G }', 'sync.reserve: "5G" is not a share below 100%, or a size'],
+    ['sync: { bandwidth: fast }', 'sync.bandwidth: "fast" is not a rate of at least 1kB/s: write it as 2Gbit/s'],
+    ['sync: { bandwidth: 100B/s }', 'sync.bandwidth: "100B/s" is not a rate of at least 1kB/s'],
+    ['sync: { keep: { days: x } }', 'sync.keep.days: "x" is not a whole number of 0 to 36500'],
+    ['mirrors: [a]', 'mirrors: ["a"] is not a section of keys'],
+    ['mirrors: { status: { upstream: /x, schedule: manual } }', 'mirrors.status: "status" is reserved for a page'],
+    ['mirrors: { Up: { upstream: /x, schedule: manual } }', 'mirrors.Up: "Up" is not a mirror name: 1 to 64 of a-z'],
+    ['mirrors: { "a/../b": { upstream: /x, schedule: manual } }', 'mirrors."a/../b": "a/../b" is not a mirror name'],
+    ['mirrors: { m: }', 'mirrors.m: is missing'],
+    ['mirrors: { m: { upstream: /etc, schedule: manual } }', 'mirrors.m.upstream: "/etc/" holds the data folder'],
+    ['mirrors: { m: { upstream: /, schedule: manual } }', 'mirrors.m.upstream: "/" holds the data folder'],
+    ['concurency: 1', 'concurency: unknown key; allowed here: site, data, listen, workers, sync, grace, mirrors'],
+    ['sync: { concurency: 1 }', 'sync.concurency: unknown key; did you mean "concurrency"?'],
+    ['hello', '"hello" is not a section of keys'],
+    ['[1]', '[1] is not a section of keys'],
+  ])('refuses %s: %s', (text, sentence) => expect(problems(() => parse(text)).join('\n')).toContain(sentence));
+
+  test.each<[string[], string]>([
+    [[MANUAL], 'mirrors.m.upstream: is missing'],
+    [['upstream: []', MANUAL], 'mirrors.m.upstream: the list is empty'],
+    [['upstream: 5', MANUAL], 'mirrors.m.upstream: 5 is not allowed here: it must be text, or a list of texts'],
+    [['upstream: [/x, 5]', MANUAL], 'mirrors.m.upstream[1]: 5 is not text'],
+    [['upstream: [/x, ]', 'every: 1h', 'exclude: [null]'], 'mirrors.m.exclude[0]: null is not text'],
+    [['upstream: --rsh=sh', MANUAL], 'mirrors.m.upstream: "--rsh=sh" begins with "-"'],
+    [[UPSTREAM], 'mirrors.m.schedule: is missing: write a cron expression, "manual", or "every: 4h" instead'],
+    [[UPSTREAM, MANUAL, 'every: 4h'], 'mirrors.m.every: cannot stand beside "schedule": choose one'],
+    [[UPSTREAM, 'every: 30s'], 'mirrors.m.every: "30s" is not a duration of 1m to 366d'],
+    [
+      [UPSTREAM, 'schedule: "61 * * * *"'],
+      'mirrors.m.schedule: "61 * * * *" is not a cron expression: minute must be 0-59',
+    ],
+    [[UPSTREAM, 'shedule: manual'], 'mirrors.m.shedule: unknown key; did you mean "schedule"?'],
+    [[UPSTREAM, 'schedule: "0 0 * * *"', 'timezone: Mars/X'], 'mirrors.m.timezone: "Mars/X" is not a time zone'],
+    [[UPSTREAM, MANUAL, 'timezone: UTC'], 'mirrors.m.timezone: has a meaning only for a cron expression'],
+    [[UPSTREAM, 'every: 1h', 'timezone: UTC'], 'mirrors.m.timezone: has a meaning only for a cron expression'],
+    [[UPSTREAM, MANUAL, 'stages: two'], 'mirrors.m.stages: "two" is not allowed here: it must be "one", "apt", or a'],
+    [[UPSTREAM, MANUAL, 'stages: []'], 'mirrors.m.stages: the list is empty'],
+    [[UPSTREAM, MANUAL, 'stages: [{ name: A }]'], 'mirrors.m.stages[0].name: "A" is not a stage name'],
+    [[UPSTREAM, MANUAL, 'stages: [{ exlude: x }]'], 'mirrors.m.stages[0].exlude: unknown key; did you mean "exclude"?'],
+    [[UPSTREAM, MANUAL, 'stages: [{ delete: maybe }]'], 'mirrors.m.stages[0].delete: "maybe" is not true or false'],
+    [[UPSTREAM, MANUAL, 'stages: [{ name: stage-2 }, {}]'], 'mirrors.m.stages[1].name: "stage-2" names an earlier'],
+    [
+      [UPSTREAM, MANUAL, 'stages: [{ options: [-z, --inplace] }]'],
+      'mirrors.m.stages[0].options[1]: "--inplace" would write into files that the published tree shares',
+    ],
+    [[UPSTREAM, MANUAL, 'exclude: ["a\\nb"]'], 'mirrors.m.exclude[0]: "a\\nb" holds a NUL or a line break'],
+    [[UPSTREAM, MANUAL, 'exclude: ["a\\0b"]'], 'holds a NUL or a line break'],
+    [[UPSTREAM, MANUAL, 'exclude: " "'], 'mirrors.m.exclude: " " is an empty pattern'],
+    [[UPSTREAM, MANUAL, 'exclude: "+ x"'], 'mirrors.m.exclude: "+ x" is a filter rule: write the pattern alone'],
+    [[UPSTREAM, MANUAL, 'exclude: "!"'], 'mirrors.m.exclude: "!" is a filter rule'],
+    [[UPSTREAM, MANUAL, 'timeout: 15d'], 'mirrors.m.timeout: "15d" is not a duration of 1s to 14d'],
+    [[UPSTREAM, MANUAL, 'stall: 0s'], 'mirrors.m.stall: "0s" is not a duration of 1s to 1d'],
+    [[UPSTREAM, MANUAL, 'retry: { attempts: 0 }'], 'mirrors.m.retry.attempts: 0 is not a whole number of 1 to 50'],
+    [[UPSTREAM, MANUAL, 'retry: { backoff: 1h..1m }'], 'mirrors.m.retry.backoff: "1h..1m" is not a range of durations'],
+    [[UPSTREAM, MANUAL, 'retry: { backoff: 1s..8d }'], 'is not a range of durations between 1s and 7d'],
+    [
+      [UPSTREAM, MANUAL, 'publish: rsync'],
+      'mirrors.m.publish: "rsync" is not allowed: it must be "slots" or "in-place"',
+    ],
+    [[UPSTREAM, MANUAL, 'marker: {}'], 'mirrors.m.marker.path: is missing'],
+    [[UPSTREAM, MANUAL, 'marker: { path: "" }'], 'the path of the marker is empty'],
+    [[UPSTREAM, MANUAL, 'marker: { path: /x }'], 'mirrors.m.marker.path: "/x" begins with "/"'],
+    [[UPSTREAM, MANUAL, 'marker: { path: x/ }'], 'mirrors.m.marker.path: "x/" names a folder'],
+    [[UPSTREAM, MANUAL, 'marker: { path: x/../../y }'], '"x/../../y" holds an empty part, "." or ".."'],
+    [[UPSTREAM, MANUAL, 'marker: { path: "x\\ny" }'], '"x\\ny" holds a control character'],
+    [[UPSTREAM, MANUAL, 'marker: { path: "trace/*" }'], '"trace/*" holds a wildcard: a marker is one file'],
+    [
+      [UPSTREAM, MANUAL, 'marker: { path: x, parser: y }'],
+      'mirrors.m.marker.parser: "y" is not allowed: it must be "epoch", "date-line" or "text"',
+    ],
+    [[UPSTREAM, MANUAL, 'guard: { max_delete: 101% }'], 'mirrors.m.guard.max_delete: "101%" is not a share of 0% to'],
+    [[UPSTREAM, MANUAL, 'password: {}'], 'mirrors.m.password: must hold either "file" or "env"'],
+    [[UPSTREAM, MANUAL, 'password: { file: a, env: B }'], 'mirrors.m.password: must hold either "file" or "env"'],
+    [['upstream: h:x', MANUAL, 'password: { env: B }'], 'mirrors.m.password: is for rsync daemons, and no upstream is'],
+    [[UPSTREAM, MANUAL, 'ssh_key: ./k'], 'mirrors.m.ssh_key: is for ssh, and no upstream uses it'],
+    [[UPSTREAM, MANUAL, 'ssh_port: 22'], 'mirrors.m.ssh_port: is for ssh, and no upstream uses it'],
+    [['upstream: h:x', MANUAL, "ssh_key: 'a\"b'"], 'mirrors.m.ssh_key: "a\\"b" holds a double quote'],
+    [['upstream: h:x', MANUAL, 'ssh_key: ~/.ssh/k'], 'mirrors.m.ssh_key: "~/.ssh/k" begins with "~"'],
+    [[UPSTREAM, MANUAL, 'title: ""'], 'mirrors.m.title: "" is empty'],
+    [[UPSTREAM, MANUAL, 'description: "a\\0b"'], 'holds a control character'],
+  ])('refuses a mirror with %j: %s', (lines, sentence) =>
+    expect(problems(() => mirror(...lines)).join('\n')).toContain(sentence),
+  );
+
+  test.each([
+    'upstream: rsync://bob:hunter2@h/m/',
+    'upstream: [/x, "bob:hunter2@h::m"]',
+    'password: hunter2',
+    'password: [hunter2]',
+    'password: { hunter2: }',
+    'password: { hunter2: x, file: y }',
+    'password: { env: "hunter2!" }',
+    'password: { file: "hunter2\\n" }',
+    'password: { file: { hunter2: x } }',
+    'password: { file: [hunter2] }',
+  ])('never repeats a password that was written as %s', (line) => {
+    const key = line.split(':')[0] ?? '';
+    const rest = key === 'upstream' ? [] : [UPSTREAM];
+    const told = problems(() => mirror(line, ...rest, MANUAL)).join('\n');
+    expect(told).toContain(`mirrors.m.${key}`);
+    expect(told).not.toContain('hunter2');
+  });
+
+  test('refuses texts that are far too long', () => {
+    const read = (): unknown => mirror(UPSTREAM, MANUAL, ...['title', 'description', 'exclude'].map(longText));
+    expect(problems(read)).toEqual([
+      expect.stringMatching(/^mirrors\.m\.title: "x+… is longer than 200 characters/),
+      expect.stringMatching(/^mirrors\.m\.description: "x+… is longer than 2000 characters/),
+      expect.stringMatching(/^mirrors\.m\.exclude: "x+… is longer than 4096 characters/),
+    ]);
+  });
+
+  test('tells all problems at once, in the order of the file, with their lines', () => {
+    const text = `mirrors:
+  debian:
+    upstream: rsync://h/m/
+    schedule: "61 25 * * *"
+    shedule: x
+  api:
+    every: 5
+data: 5
+`;
+    expect(problems(() => parse(text))).toEqual([
+      'mirrors.debian.schedule: "61 25 * * *" is not a cron expression: minute must be 0-59; hour must be 0-23 (line 4)',
+      'mirrors.debian.shedule: unknown key; did you mean "schedule"? (line 5)',
+      'mirrors.api.upstream: is missing (line 6)',
+      'mirrors.api: "api" is reserved for a page of Millpond; choose another name (line 6)',
+      'mirrors.api.every: 5 is not a duration of 1m to 366d: write it as 90s, 15m, 1h30m or 7d (line 7)',
+      'data: 5 is not text (line 8)',
+    ]);
+  });
+
+  test('finds the line of a value behind an anchor', () => {
+    const text = 'mirrors:\n  a: &a { upstream: /x, every: 1h,\n    stall: 5 }\n  b: *a\n';
+    expect(problems(() => parse(text))).toEqual([
+      expect.stringMatching(/^mirrors\.a\.stall: 5 .*\(line 3\)$/),
+      expect.stringMatching(/^mirrors\.b\.stall: 5 .*\(line 3\)$/),
+    ]);
+  });
+
+  test('tells no more than fifty problems', () => {
+    const told = problems(() => parse(Array.from({ length: 60 }, (_, index) => `unknown${index}: 1`).join('\n')));
+    expect(told).toHaveLength(51);
+    expect(told.at(-1)).toBe('and 10 more');
+  });
+
+  test('cuts long values and quotes odd keys', () => {
+    expect(problems(() => parse(`workers: ${'x'.repeat(500)}`)).join('')).toMatch(/^workers: "x{118}… is not allowed/);
+    expect(problems(() => parse('"a\\nb c": 1'))).toEqual([expect.stringContaining('"a\\nb c": unknown key')]);
+  });
+
+  test.each<[string, string]>([
+    ['', 'it is empty'],
+    [' \n\t', 'it is empty'],
+    ['# nothing\n', 'it holds nothing but comments'],
+    ['data: a\nworkers: 0\ndata: b', 'line 3, column 1: the key "data" is given twice'],
+    ['{ "data": a, "data": b }', 'line 1, column 14: the key "data" is given twice'],
+    ["'data': a\n'data': b", 'line 2, column 1: the key "data" is given twice'],
+    ['data: [a', 'line 1, column 9: Flow sequence'],
+    ['data: a\n---\ndata: b', 'line 2, column 1: a second document begins; a configuration is one'],
+    ['data: !shell x', 'line 1, column 7: Unresolved tag: !shell'],
+    ['data: *x', 'Unresolved alias'],
+    ['__proto__: { data: x }', 'line 1, column 1: the key "__proto__" is not allowed'],
+    ['mirrors: { __proto__: { upstream: /x } }', 'line 1, column 12: the key "__proto__" is not allowed'],
+    ['? [a]\n: b', 'line 1, column 3: With stringKeys, all keys must be strings'],
+  ])('refuses the text %j: %s', (text, sentence) => {
+    expect(problems(() => parse(text))).toEqual(expect.arrayContaining([expect.stringContaining(sentence)]));
+  });
+
+  test('refuses a text that is nested too deeply', () => {
+    expect(problems(() => parse(`data: ${'['.repeat(20_000)}`))).toEqual(['it is nested too deeply']);
+  });
+
+  test('refuses a few aliases that stand for very many', () => {
+    const row = (name: string, of: string): string => `${name}: &${name} [${Array(9).fill(of).join(', ')}]`;
+    const text = [row('a', 'x'), ...['b', 'c', 'd', 'e'].map((each, index) => row(each, `*${'abcd'.charAt(index)}`))];
+    expect(problems(() => parse(text.join('\n')))).toEqual(['it refers to anchors more than 1000 times']);
+  });
+});
+
+describe('loadSettings', () => {
+  test('reads a file, with or without a byte order mark', async () => {
+    const folder = await tempFolder();
+    const file = join(folder, 'millpond.yaml');
+    await writeFile(file, '\uFEFFdata: d\n');
+    expect(loadSettings(file)).toMatchObject({ file, data: join(folder, 'd') });
+  });
+
+  test('says that a file does not exist, and how to write one', () => {
+    const read = (): Settings => loadSettings('/nowhere/millpond.yaml');
+    expect(read).toThrow('the configuration "/nowhere/millpond.yaml" does not exist');
+    expect(read).toThrow(expect.objectContaining({ code: 'not-found', hint: 'Write one with: millpond init' }));
+  });
+
+  test('says that a file cannot be read', async () => {
+    const file = join(await tempFolder(), 'loop.yaml');
+    await symlink(file, file);
+    expect(() => loadSettings(file)).toThrow(`the configuration "${file}" cannot be read (ELOOP)`);
+  });
+
+  test('refuses a folder, a file over 1 MiB, and one that is not UTF-8', async () => {
+    const folder = await tempFolder();
+    const file = join(folder, 'millpond.yaml');
+    expect(problems(() => loadSettings(folder))).toEqual(['it is not a regular file']);
+    await writeFile(file, `#${'x'.repeat(1024 * 1024)}`);
+    expect(problems(() => loadSettings(file))).toEqual(['it is larger than 1 MiB (1048577 bytes)']);
+    await writeFile(file, Buffer.from('data: \xff', 'latin1'));
+    expect(problems(() => loadSettings(file))).toEqual(['it is not UTF-8 text']);
+  });
+});

@@ -1,0 +1,200 @@
+import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises';
+import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { Settings } from '../../config/settings.js';
+import { Layout } from '../../content/layout.js';
+import { PublishedTrees } from '../../content/published-trees.js';
+import type { EngineEvent, EngineView, MirrorActivity } from '../../core/engine.js';
+import type { Generation } from '../../core/generation.js';
+import type { Mirror } from '../../core/mirror.js';
+import type { Run } from '../../core/run.js';
+import { createServer, type Server } from '../../server/app.js';
+import type { EventLimits } from '../../server/events.js';
+import type { ServerDeps } from '../../server/server-deps.js';
+import { openStore, type Store } from '../../store/open.js';
+
+/** The clock of a scene: a fixed moment. */
+export const NOW = Date.UTC(2026, 10, 23, 14, 0);
+export const MINUTE = 60_000;
+export const HOUR = 60 * MINUTE;
+
+export const IDLE: MirrorActivity = { running: null, progress: null, lastByteAt: null, queued: null, place: null };
+
+/** An engine whose activity is what a test puts there, and which tells what a test says. */
+export class ShownEngine implements EngineView {
+  readonly activities = new Map<string, MirrorActivity>();
+  readonly listeners = new Set<(event: EngineEvent) => void>();
+
+  activity(mirror: string): MirrorActivity {
+    return this.activities.get(mirror) ?? IDLE;
+  }
+
+  subscribe(listener: (event: EngineEvent) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  tell(event: EngineEvent): void {
+    for (const listener of this.listeners) listener(event);
+  }
+}
+
+/** A real server over a real store and real folders. `url` is where it listens; `http` serves tests with supertest. */
+export interface Scene {
+  readonly folder: string;
+  readonly store: Store;
+  readonly trees: PublishedTrees;
+  readonly layout: Layout;
+  readonly engine: ShownEngine;
+  readonly server: Server;
+  readonly http: HttpServer;
+  readonly url: string;
+  readonly logged: unknown[];
+  settings: Settings;
+  isReady: boolean;
+  close(): Promise<void>;
+}
+
+export async function openScene(
+  options: { mirrors?: Mirror[]; site?: Partial<Settings['site']>; events?: EventLimits; clock?: () => number } = {},
+): Promise<Scene> {
+  const folder = await mkdtemp(join(tmpdir(), 'millpond-scene-'));
+  const layout = new Layout(folder);
+  const store = openStore(layout.stateDb);
+  const parts = {
+    folder,
+    layout,
+    store,
+    trees: new PublishedTrees(),
+    engine: new ShownEngine(),
+    logged: [] as unknown[],
+  };
+  const state = { settings: makeSettings(folder, options), isReady: true };
+  const log = { error: (...line: unknown[]) => void parts.logged.push(line), warn: () => undefined };
+  const deps: ServerDeps = {
+    ...parts,
+    settings: () => state.settings,
+    clock: options.clock ?? (() => NOW),
+    log: log as ServerDeps['log'],
+    version: '0.1.0',
+    ready: () => state.isReady,
+  };
+  const server = createServer(deps, options.events ? { events: options.events } : {});
+  const http = createHttpServer(server.handler);
+  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
+  const close = async (): Promise<void> => {
+    server.stop();
+    http.closeAllConnections();
+    await new Promise((resolve) => http.close(resolve));
+    store.close();
+    await rm(folder, { recursive: true, force: true });
+  };
+  const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
+  return Object.assign(state, { ...parts, server, http, url, close });
+}
+
+export function makeMirror(name: string, more: Partial<Mirror> = {}): Mirror {
+  return {
+    name,
+    title: name,
+    description: '',
+    kind: 'rsync',
+    upstreams: [`rsync://upstream.example.org/${name}/`],
+    sshKey: null,
+    password: null,
+    schedule: { kind: 'every', seconds: 4 * 3600 },
+    stages: [{ name: 'all', include: [], exclude: [], delete: true, options: [] }],
+    exclude: [],
+    timeout: 12 * 3600,
+    stall: 15 * 60,
+    retry: { attempts: 5, firstBackoff: 60, maxBackoff: 3600 },
+    publish: 'slots',
+    marker: null,
+    maxDelete: 0.5,
+    ...more,
+  } as Mirror;
+}
+
+/** An ended run is recorded in the store and returned. */
+export function addRun(scene: Pick<Scene, 'store'>, mirror: string, more: Partial<Run> = {}): Run {
+  const queuedAt = more.queuedAt ?? NOW - 10 * MINUTE;
+  const { id, mirror: _mirror, queuedAt: _queuedAt, ...fields } = more;
+  const run = scene.store.runs.add({ mirror, trigger: 'schedule', attempt: 1, force: false, queuedAt });
+  return scene.store.runs.update(run.id, {
+    phase: 'ended',
+    outcome: 'updated',
+    startedAt: queuedAt,
+    endedAt: queuedAt + MINUTE,
+    ...fields,
+  });
+}
+
+export function addGeneration(scene: Pick<Scene, 'store'>, mirror: string, more: Partial<Generation> = {}): Generation {
+  return scene.store.generations.add({
+    mirror,
+    runId: null,
+    slot: 'a',
+    state: 'live',
+    files: 1200,
+    bytes: 3_400_000_000,
+    markerValue: null,
+    markerTime: null,
+    publishedAt: NOW - 2 * HOUR,
+    confirmedAt: NOW - 10 * MINUTE,
+    ...more,
+  });
+}
+
+/** Writes `files` (path to content) as the live tree of a mirror, records its generation and serves it. */
+export async function publish(
+  scene: Scene,
+  mirror: string,
+  files: Readonly<Record<string, string>>,
+  more: Partial<Generation> = {},
+): Promise<Generation> {
+  const root = scene.layout.slot(mirror, 'a');
+  await mkdir(root, { recursive: true });
+  for (const [path, content] of Object.entries(files)) {
+    const file = join(root, path);
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, content);
+  }
+  const generation = addGeneration(scene, mirror, more);
+  scene.trees.set(mirror, { live: { generation, root }, previous: null });
+  return generation;
+}
+
+export async function writeLog(scene: Scene, run: Run, text: string | Buffer): Promise<void> {
+  await mkdir(scene.layout.logFolder(run.mirror), { recursive: true });
+  await writeFile(scene.layout.log(run.mirror, run.id), text);
+}
+
+function makeSettings(folder: string, options: { mirrors?: Mirror[]; site?: Partial<Settings['site']> }): Settings {
+  const mirrors = options.mirrors ?? [
+    makeMirror('debian', { title: 'Debian', description: 'The universal operating system' }),
+  ];
+  return {
+    file: join(folder, 'millpond.yaml'),
+    site: {
+      name: 'Example University Mirror',
+      url: 'https://mirror.example.edu',
+      contact: 'mirror@example.edu',
+      ...options.site,
+    },
+    data: folder,
+    listen: { http: [{ host: '127.0.0.1', port: 0 }] },
+    workers: 0,
+    sync: {
+      concurrency: 4,
+      perHost: 2,
+      jitter: 0,
+      reserve: { share: 0.05 },
+      bandwidth: null,
+      keep: { runs: 30, days: 90 },
+    },
+    mirrors: new Map(mirrors.map((mirror) => [mirror.name, mirror])),
+    grace: 30,
+  };
+}
