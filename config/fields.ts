@@ -34,13 +34,13 @@ export function text(meaning: Meaning, problemOf: (value: string) => string | un
 export function parsed<T>(what: string, parse: (value: string) => T | undefined, meaning: Meaning) {
   return z
     .string({ error: ({ input }) => (input === undefined ? undefined : `${quote(input)} is not ${what}`) })
+    .meta({ ...meaning })
     .transform((value, context) => {
       const result = parse(value.trim());
       if (result !== undefined) return result;
       context.addIssue({ code: 'custom', message: `${quote(value)} is not ${what}` });
       return z.NEVER;
-    })
-    .meta({ ...meaning });
+    });
 }
 
 /** Seconds, written as `90s`, `15m`, `1h30m`, `7d`. */
@@ -71,8 +71,8 @@ export function textList(meaning: Meaning, problemOf: (value: string) => string 
   const entry = z.string().superRefine(complain(problemOf));
   return z
     .union([entry, z.array(entry).min(least)], { error: mustBe('text, or a list of texts') })
-    .transform((value) => (typeof value === 'string' ? [value] : value))
-    .meta({ ...meaning });
+    .meta({ ...meaning })
+    .transform((value) => (typeof value === 'string' ? [value] : value));
 }
 
 /** A whole number from `least` to `most`. */

@@ -28,14 +28,14 @@ const listen = field
   .section({
     http: z
       .union([address, z.array(address).min(1)], { error: field.mustBe('an address, or a list of addresses') })
-      .transform((value) => (Array.isArray(value) ? value : [value]))
-      .superRefine(refuseTwice)
-      .prefault('127.0.0.1:8080')
       .meta({
         description:
           'Where HTTP is served; a list is allowed. ":8080" is every address of this machine; port 0 takes a free one.',
         examples: ['127.0.0.1:8080', ':8080', ['127.0.0.1:8080', '[::1]:8080']],
-      }),
+      })
+      .transform((value) => (Array.isArray(value) ? value : [value]))
+      .superRefine(refuseTwice)
+      .prefault('127.0.0.1:8080'),
   })
   .prefault({})
   .meta({ description: 'Where the program listens.' });

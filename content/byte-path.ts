@@ -13,12 +13,15 @@ export function parentPath(path: string): string {
   return slash < 0 ? '.' : path.slice(0, slash);
 }
 
+/** What lstat(2) says where nothing is, and nothing can be. */
+const NOTHING_THERE: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP']);
+
 /** lstat(2), or null where nothing is. */
 export async function lstatOrNull(path: Buffer): Promise<Stats | null> {
   try {
     return await lstat(path);
   } catch (error) {
-    if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return null;
+    if (NOTHING_THERE.has(systemCode(error))) return null;
     throw error;
   }
 }

@@ -22,17 +22,21 @@ export interface Change {
 }
 
 // "2026/11/23 23:42:26 [3169] >f+++++++++ 2 some name"
-const LINE = /^\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d \[\d+\] ([<>ch.][fdLDS].{9}|\*deleting {2}) (\d+) (.+)$/s;
+const STAMP = /\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d \[\d+\] /;
+const STAMP_AHEAD = new RegExp(`(?=${STAMP.source})`);
+const RECORD = new RegExp(`^${STAMP.source}([<>ch.][fdLDS].{9}|\\*deleting {2}) (\\d+) (.+)$`, 's');
+/** Longer than any record of rsync; what goes on for longer is no list. */
+const LONGEST = 64 * 1024;
 const KINDS: Readonly<Record<string, Change['kind']>> = { f: 'file', d: 'folder', L: 'link' };
 
-/** Reads one line of the list (bytes in latin1); undefined for anything that is not an itemised change. */
-export function parseChange(line: string): Change | undefined {
-  const match = LINE.exec(line);
+/** Reads one record of the list (bytes in latin1); undefined for anything that is not an itemised change. */
+export function parseChange(record: string): Change | undefined {
+  const match = RECORD.exec(record);
   if (!match) return undefined;
   const [, item = '', size = '0', name = ''] = match;
   const folder = name.endsWith('/');
   const path = unescapeName(folder ? name.slice(0, -1) : name);
-  if (path.startsWith('/') || path.split('/').includes('..')) return undefined;
+  if (path.startsWith('/') || path.includes('\0') || path.split('/').includes('..')) return undefined;
   if (item.startsWith('*deleting'))
     return { kind: 'deleted', created: false, attributesOnly: false, size: 0, folder, path };
   return {
@@ -45,9 +49,12 @@ export function parseChange(line: string): Change | undefined {
   };
 }
 
-/** rsync writes bytes that cannot be printed, and the backslash of what looks like such, as `\#ooo` (octal). */
+/**
+ * rsync 3.5 writes control characters, and the backslash of what looks like such, as `\#ooo` (octal); 3.2 writes all
+ * bytes as they are, so that any other `\#ooo` is part of the name.
+ */
 function unescapeName(name: string): string {
-  return name.replace(/\\#([0-3][0-7]{2})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
+  return name.replace(/\\#(0[0-3][0-7]|134)/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
 }
 
 /** Size of the list so far, to be given to `readChanges` later; 0 when there is none. */
@@ -62,8 +69,8 @@ export async function changeListSize(file: string): Promise<number> {
 
 /** The changes recorded from byte `from` on, in order. A missing list has none; a torn last line is left out. */
 export async function* readChanges(file: string, from = 0): AsyncGenerator<Change> {
-  for await (const line of lines(file, from)) {
-    const change = parseChange(line);
+  for await (const record of records(file, from)) {
+    const change = parseChange(record);
     if (change) yield change;
   }
 }
@@ -71,11 +78,30 @@ export async function* readChanges(file: string, from = 0): AsyncGenerator<Chang
 /** Takes the deletions out of the list, once they have been undone. */
 export async function dropDeletions(file: string): Promise<void> {
   async function* kept(): AsyncGenerator<Buffer> {
-    for await (const line of lines(file, 0))
-      if (parseChange(line)?.kind !== 'deleted') yield Buffer.from(`${line}\n`, 'latin1');
+    for await (const record of records(file, 0))
+      if (parseChange(record)?.kind !== 'deleted') yield Buffer.from(`${record}\n`, 'latin1');
   }
   await pipeline(kept, createWriteStream(`${file}.new`));
   await rename(`${file}.new`, file);
+}
+
+/**
+ * What begins with a time stamp, up to the next one, bytes in latin1. A record is not always a line: rsync 3.2
+ * writes a newline in a name as it is, every version cuts off the end of a long line with its newline, and goes on
+ * behind what a killed one had begun.
+ */
+async function* records(file: string, from: number): AsyncGenerator<string> {
+  let record = '';
+  for await (const line of lines(file, from))
+    for (const part of line.split(STAMP_AHEAD)) {
+      if (!STAMP.test(part)) {
+        if (record !== '' && record.length < LONGEST) record += `\n${part}`;
+        continue;
+      }
+      if (record !== '') yield record;
+      record = part;
+    }
+  if (record !== '') yield record;
 }
 
 /** Whole lines from byte `from` on, bytes in latin1. */
@@ -84,7 +110,7 @@ async function* lines(file: string, from: number): AsyncGenerator<string> {
   try {
     for await (const chunk of createReadStream(file, { start: from, encoding: 'latin1', highWaterMark: 256 * 1024 })) {
       const parts = (rest + (chunk as string)).split('\n');
-      rest = parts.pop() ?? '';
+      rest = (parts.pop() ?? '').slice(-LONGEST);
       yield* parts;
     }
   } catch (error) {

@@ -1,4 +1,4 @@
-import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { bytePath } from './byte-path.js';
 
 // rsync receives into ".<name>.<6 characters>" and renames when the file is complete (rsync, get_tmpname)
@@ -20,7 +20,7 @@ export async function salvagePartialFiles(folder: string): Promise<number> {
     if (received > known) {
       await rename(temporary, partial);
       kept++;
-    } else await rm(temporary, { force: true });
+    } else await rm(temporary, { recursive: true, force: true });
   }
   return kept;
 }
@@ -33,7 +33,7 @@ export async function clearPartialFiles(folder: string): Promise<void> {
 
 async function sizeOf(path: Buffer): Promise<number> {
   try {
-    const found = await stat(path);
+    const found = await lstat(path);
     return found.isFile() ? found.size : -1;
   } catch {
     return -1; // not there, or unreadable: worth nothing either way

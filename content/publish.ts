@@ -1,4 +1,4 @@
-import { lstat, mkdir, readlink, rm } from 'node:fs/promises';
+import { mkdir, readlink, rm } from 'node:fs/promises';
 import { MillpondError, systemCode } from '../core/errors.js';
 import type { SlotName } from '../core/generation.js';
 import { replaceSymlink } from '../platform/atomic-write.js';
@@ -35,8 +35,8 @@ export async function exposePublicly(layout: Layout, mirror: string): Promise<vo
 /** Takes a mirror out of the public folder; its trees stay where they are. */
 export async function hideFromPublic(layout: Layout, mirror: string): Promise<void> {
   const link = layout.publicLink(mirror);
-  const found = await lstat(link).catch(() => null);
-  if (found?.isSymbolicLink()) await rm(link);
+  // any other link is the operator's
+  if ((await readLinkOrNull(link)) === layout.publicTarget(mirror)) await rm(link);
 }
 
 async function readLinkOrNull(path: string): Promise<string | null> {

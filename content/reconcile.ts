@@ -66,43 +66,76 @@ async function cleanUp(layout: Layout, mirror: string): Promise<void> {
   await salvagePartialFiles(layout.partial(mirror));
 }
 
-/** A publish that was recorded has happened if `live` says so; else it is forgotten, and the next run makes it. */
+/** Brings `live` and the records in agreement; what the link says counts, as long as it leads to a tree. */
 async function settlePublishing(options: ReconcileOptions, mirror: string): Promise<void> {
-  const { store, layout, log } = options;
-  const onDisk = await liveSlot(layout, mirror);
-  const intended = store.generations.inState(mirror, 'publishing');
+  const { store, layout } = options;
+  const found = await liveSlot(layout, mirror);
+  const onDisk = found && (await isFolder(layout.slot(mirror, found))) ? found : null;
+  settleIntended(options, mirror, onDisk);
   const recorded = store.generations.live(mirror);
-  if (intended && onDisk === intended.slot) {
+  if (onDisk !== null && recorded?.slot === onDisk) return;
+  const previous = store.generations.inState(mirror, 'previous');
+  if (onDisk !== null) {
+    // a rollback is recorded after the switch
+    if (recorded && previous?.slot === onDisk) goBack(options, { recorded, previous, state: 'previous' });
+    else await adopt(options, mirror, { slot: onDisk, recorded, previous });
+  } else if (recorded && (await isFolder(layout.slot(mirror, recorded.slot)))) {
+    await switchLive(layout, mirror, recorded.slot);
+  } else if (recorded && previous && (await isFolder(layout.slot(mirror, previous.slot)))) {
+    await switchLive(layout, mirror, previous.slot);
+    goBack(options, { recorded, previous, state: 'recycled' });
+  } else if (recorded) store.generations.setState(recorded.id, 'recycled');
+}
+
+/** A publish that was recorded has happened if `live` says so; else it is forgotten, and the next run makes it. */
+function settleIntended({ store, log }: ReconcileOptions, mirror: string, onDisk: SlotName | null): void {
+  const next = (): Generation | undefined => store.generations.inState(mirror, 'publishing');
+  for (let intended = next(); intended; intended = next()) {
+    const { id, slot } = intended;
+    const recorded = store.generations.live(mirror);
+    // one that is older than the live one was given up: its switch failed
+    if (slot !== onDisk || (recorded && recorded.id > id)) {
+      store.generations.remove(id);
+      continue;
+    }
     store.transaction(() => {
       if (recorded) store.generations.setState(recorded.id, recorded.slot === onDisk ? 'recycled' : 'previous');
-      store.generations.setState(intended.id, 'live');
+      store.generations.setState(id, 'live');
       store.mirrors.setStaging(mirror, null);
     });
-    log.info(`${mirror}: the publish of generation ${intended.id} had happened; recorded now`);
-    return;
+    log.info(`${mirror}: the publish of generation ${id} had happened; recorded now`);
   }
-  if (intended) store.generations.remove(intended.id);
-  if (recorded?.slot === onDisk) return;
-  if (onDisk && (await isFolder(layout.slot(mirror, onDisk)))) adopt(options, mirror, { slot: onDisk, recorded });
-  else if (recorded && (await isFolder(layout.slot(mirror, recorded.slot))))
-    await switchLive(layout, mirror, recorded.slot);
-  else if (recorded) store.generations.setState(recorded.id, 'recycled');
+}
+
+/** The previous generation is the live one again; `state` is that of the other from now on. */
+function goBack(
+  { store, log }: ReconcileOptions,
+  { recorded, previous, state }: { recorded: Generation; previous: Generation; state: 'previous' | 'recycled' },
+): void {
+  store.transaction(() => {
+    store.generations.setState(recorded.id, state);
+    store.generations.setState(previous.id, 'live');
+    store.mirrors.setStaging(recorded.mirror, null);
+  });
+  log.info(`${recorded.mirror}: generation ${previous.id} was found live; recorded now`);
 }
 
 /** A live tree that the records do not know: the database was lost or restored, or somebody moved the link. */
-function adopt(
-  { store, clock, log }: ReconcileOptions,
+async function adopt(
+  { store, layout, log }: ReconcileOptions,
   mirror: string,
-  { slot, recorded }: { slot: SlotName; recorded: Generation | undefined },
-): void {
+  known: { slot: SlotName; recorded: Generation | undefined; previous: Generation | undefined },
+): Promise<void> {
+  const { slot, recorded, previous } = known;
+  // nothing tells when it was last compared with upstream, but not before it was switched in
+  const switchedAt = Math.floor((await lstat(layout.live(mirror))).mtimeMs);
   store.transaction(() => {
-    if (recorded) store.generations.setState(recorded.id, 'recycled');
-    const previous = store.generations.inState(mirror, 'previous');
-    if (previous) store.generations.setState(previous.id, 'recycled');
+    for (const generation of [recorded, previous])
+      if (generation) store.generations.setState(generation.id, 'recycled');
     store.mirrors.setStaging(mirror, null);
     store.generations.add({
       ...{ mirror, slot, runId: null, state: 'live', files: 0, bytes: 0, markerValue: null, markerTime: null },
-      ...{ publishedAt: clock(), confirmedAt: clock() },
+      ...{ publishedAt: switchedAt, confirmedAt: switchedAt },
     });
   });
   log.info(`${mirror}: the tree in slot ${slot} was found on the disk and is served`);

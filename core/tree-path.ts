@@ -69,10 +69,12 @@ export function nameProblem(name: RawName): TreePathProblem | undefined {
 
 /**
  * Whether a name is one that rsync gives to what is not complete: `.name.XXXXXX` (mkstemp, receiver.c), the folder
- * `.~tmp~` of --delay-updates, `.rsync-partial` of --partial-dir. Other dotfiles (`.treeinfo`, `.htaccess`) are files.
+ * `.~tmp~` of --delay-updates, `.rsync-partial` of --partial-dir. Other dotfiles (`.treeinfo`, `.htaccess`) are files,
+ * and so is `.app.config`: six random letters and digits are hardly ever all lower case letters.
  */
 export function isTransient(name: RawName): boolean {
-  return name === '.~tmp~' || name === '~tmp~' || name === '.rsync-partial' || /^\..+\.[A-Za-z0-9]{6}$/s.test(name);
+  if (name === '.~tmp~' || name === '~tmp~' || name === '.rsync-partial') return true;
+  return /^\..+\.(?=[a-z]*[A-Z0-9])[A-Za-z0-9]{6}$/s.test(name);
 }
 
 /** The path on disk of `segments` below the absolute folder `root`, as bytes. */

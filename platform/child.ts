@@ -63,8 +63,10 @@ export function startChild(file: string, args: readonly string[], options: Child
     options.onStderr?.(chunk);
   });
   let endedBecause: string | null = null;
+  let isOver = false;
   let killer: NodeJS.Timeout | undefined;
   const ended = subprocess.then((result): ChildEnd => {
+    isOver = true;
     clearTimeout(killer);
     if (endedBecause !== null) signalGroup(pid, 'SIGKILL'); // forks that outlive their leader
     return {
@@ -78,7 +80,8 @@ export function startChild(file: string, args: readonly string[], options: Child
     pid,
     ended,
     end(because, graceMs = DEFAULT_GRACE_MS) {
-      if (endedBecause === null) {
+      // once it has ended, its number may be that of somebody else's process
+      if (endedBecause === null && !isOver) {
         endedBecause = because;
         signalGroup(pid, 'SIGTERM');
         killer = setTimeout(() => signalGroup(pid, 'SIGKILL'), graceMs);
@@ -88,13 +91,17 @@ export function startChild(file: string, args: readonly string[], options: Child
   };
 }
 
-/** Runs a short program to its end and returns its stdout (at most `maxBytes`, default 16 MiB) and its end. */
+/**
+ * Runs a program to its end and returns its stdout (at most `maxBytes`, default 16 MiB) and its end, which the time
+ * limit (default 60 s) and the signal bring nearer.
+ */
 export async function runChild(
   file: string,
   args: readonly string[],
-  options: Omit<ChildOptions, 'onStdout'> & { timeoutMs?: number; maxBytes?: number } = {},
+  options: Omit<ChildOptions, 'onStdout'> & { timeoutMs?: number; maxBytes?: number; signal?: AbortSignal } = {},
 ): Promise<ChildEnd & { stdout: Buffer }> {
-  const { timeoutMs = 60_000, maxBytes = 16 * 1024 * 1024, ...rest } = options;
+  const { timeoutMs = 60_000, maxBytes = 16 * 1024 * 1024, signal, ...rest } = options;
+  signal?.throwIfAborted();
   const chunks: Buffer[] = [];
   let size = 0;
   const child = startChild(file, args, {
@@ -106,11 +113,14 @@ export async function runChild(
     },
   });
   const timer = setTimeout(() => void child.end(`ran longer than ${timeoutMs / 1000} s`, 2_000), timeoutMs);
+  const onAbort = (): void => void child.end('was no longer wanted', 2_000);
+  signal?.addEventListener('abort', onAbort, { once: true });
   try {
     const end = await child.ended;
     return { ...end, stdout: Buffer.concat(chunks) };
   } finally {
     clearTimeout(timer);
+    signal?.removeEventListener('abort', onAbort);
   }
 }
 

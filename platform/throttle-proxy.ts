@@ -57,6 +57,7 @@ export class ThrottleProxy {
   #connect(client: Socket, target: ThrottledTarget, early: Buffer): void {
     const remote = connect({ host: target.host, port: target.port });
     this.#keep(remote);
+    client.once('close', () => remote.destroy()); // upstream must not keep a connection of a pull that was ended
     remote.setTimeout(CONNECT_TIMEOUT_MS, () => remote.destroy(new Error('connection timed out')));
     remote.once('error', (error) => refuse(client, `502 ${reason(error)}`));
     remote.once('connect', () => {
@@ -65,7 +66,6 @@ export class ThrottleProxy {
         .removeAllListeners('error')
         .on('error', () => client.destroy());
       client.on('error', () => remote.destroy());
-      client.on('close', () => remote.destroy());
       remote.on('close', () => client.end());
       client.write('HTTP/1.0 200 Connection established\r\n\r\n');
       remote.write(early);

@@ -48,7 +48,7 @@ export async function installPackages(root = ROOT) {
   const stamp = join(root, 'node_modules', '.millpond-installed');
   const wanted = packagesStamp(root);
   if (readOrNull(stamp) === wanted) return;
-  say('installing npm packages from package-lock.json');
+  say('installing npm packages from package-lock.json (this can take a few minutes)');
   // npm itself when we were started by it: another one may be first on PATH, or none at all
   const npm = process.env.npm_execpath;
   const [file, args] = npm?.endsWith('.js') ? [process.execPath, [npm]] : ['npm', []];

@@ -58,7 +58,6 @@ export function createServer(deps: ServerDeps, options: { events?: EventLimits }
     stop() {
       stopping = true;
       events.close();
-      metrics.close();
     },
   };
 }

@@ -9,6 +9,8 @@ export interface ListenAddress {
 }
 
 const LOOK_FOR_IDLE_EVERY_MS = 200;
+/** A connection on which nothing moves for so long is closed: a reader that has stopped holds a file open. */
+const IDLE_TIMEOUT_MS = 120_000;
 
 interface Listener {
   readonly key: string;
@@ -53,6 +55,7 @@ export class HttpListeners {
 
   async #open({ host, port }: ListenAddress): Promise<Server> {
     const server = createServer(this.handler);
+    server.timeout = IDLE_TIMEOUT_MS;
     server.listen({ host, port });
     try {
       await once(server, 'listening');

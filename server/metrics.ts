@@ -8,7 +8,6 @@ export interface Metrics {
   text(): Promise<string>;
   /** Counts one HTTP answer. `road`: who gave it. */
   answered(road: 'files' | 'pages', status: number): void;
-  close(): void;
 }
 
 /** Seconds; runs last from under a second to most of a day. */
@@ -70,7 +69,7 @@ export function createMetrics(
     registers,
   });
   const setRepositoryGauges = addRepositoryGauges(registry, deps);
-  const stop = countRuns(registry, deps.engine);
+  countRuns(registry, deps.engine);
   return {
     contentType: registry.contentType,
     text() {
@@ -79,10 +78,6 @@ export function createMetrics(
       return registry.metrics();
     },
     answered: (road, status) => answers.labels(road, `${Math.floor(status / 100)}xx`).inc(),
-    close() {
-      stop();
-      registry.clear();
-    },
   };
 }
 
@@ -110,7 +105,7 @@ function addRepositoryGauges(registry: Registry, deps: StatusDeps): () => void {
 }
 
 /** Counters start at zero with the process, as Prometheus expects of them. */
-function countRuns(registry: Registry, engine: EngineView): () => void {
+function countRuns(registry: Registry, engine: EngineView): void {
   const registers = [registry];
   const runs = new Counter({
     name: 'mirror_repo_runs_total',
@@ -125,7 +120,7 @@ function countRuns(registry: Registry, engine: EngineView): () => void {
     buckets: RUN_BUCKETS,
     registers,
   });
-  return engine.subscribe((event) => {
+  engine.subscribe((event) => {
     if (event.type !== 'run.ended') return;
     const { outcome, failure, startedAt, endedAt } = event.run;
     runs.labels(event.mirror, outcome ?? 'unknown', failure ?? '').inc();

@@ -16,7 +16,7 @@ import { runRsync } from '../../sync/upstreams/rsync/rsync.js';
 import type { CheckResult } from './check-result.js';
 
 const AT_A_TIME = 4;
-const TIMEOUT_S = 15;
+const DEFAULT_TIMEOUT_S = 15;
 
 const REMEDIES: Readonly<Record<FailureClass, string>> = {
   connect: 'Check host and port, and that this machine may connect there (firewall).',
@@ -32,9 +32,9 @@ const REMEDIES: Readonly<Record<FailureClass, string>> = {
 
 /**
  * Asks each upstream of each mirror for its marker, or for the top of its tree where there is none, in the very way in
- * which a run asks; four at a time, 15 s each.
+ * which a run asks; four at a time, `timeout` seconds each.
  */
-export async function checkUpstreams(settings: Settings): Promise<CheckResult[]> {
+export async function checkUpstreams(settings: Settings, timeout = DEFAULT_TIMEOUT_S): Promise<CheckResult[]> {
   const asked = [...settings.mirrors.values()].flatMap((mirror) => mirror.upstreams.map((text) => ({ mirror, text })));
   const results: CheckResult[] = [];
   const scratch = await mkdtemp(join(tmpdir(), 'millpond-check-'));
@@ -42,7 +42,7 @@ export async function checkUpstreams(settings: Settings): Promise<CheckResult[]>
     await eachLimited(asked.entries(), AT_A_TIME, async ([index, { mirror, text }]) => {
       const folder = join(scratch, String(index));
       await mkdir(folder);
-      results[index] = await checkUpstream(mirror, parseUpstream(text), { folder, data: settings.data });
+      results[index] = await checkUpstream(mirror, parseUpstream(text), { folder, data: settings.data, timeout });
     });
   } finally {
     await rm(scratch, { recursive: true, force: true });
@@ -53,14 +53,14 @@ export async function checkUpstreams(settings: Settings): Promise<CheckResult[]>
 async function checkUpstream(
   mirror: Mirror,
   upstream: Upstream,
-  { folder, data }: { folder: string; data: string },
+  { folder, data, timeout }: { folder: string; data: string; timeout: number },
 ): Promise<CheckResult> {
   const result = (ok: boolean, text: string, remedy = ''): CheckResult => {
     const where = upstream.kind === 'local' ? upstream.path : upstream.display;
     return { check: mirror.name, ok, text: `${where} ${text}`, remedy };
   };
   const request = {
-    mirror: { ...mirror, stall: TIMEOUT_S },
+    mirror: { ...mirror, stall: timeout },
     upstream,
     signal: new AbortController().signal,
     env: {},
@@ -69,7 +69,7 @@ async function checkUpstream(
   };
   try {
     const args = probeArguments(request, mirror.marker?.path ?? '', folder);
-    const end = await runRsync(request, args, { timeoutMs: TIMEOUT_S * 1000 });
+    const end = await runRsync(request, args, { timeoutMs: timeout * 1000 });
     if (end.endedBecause !== null) return result(false, `did not answer: ${end.endedBecause}`, REMEDIES.timeout);
     if (end.code === 0)
       return mirror.marker ? await markerResult(mirror.marker, folder, result) : result(true, 'answers');

@@ -23,6 +23,7 @@ export interface TimetableOptions {
 export class Timetable {
   readonly #due = new Map<string, { at: number; trigger: RunTrigger }>();
   #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
 
   constructor(private readonly options: TimetableOptions) {}
 
@@ -31,7 +32,9 @@ export class Timetable {
     this.#arm();
   }
 
+  /** For good: runs that end later are planned by the next start. */
   stop(): void {
+    this.#stopped = true;
     clearTimeout(this.#timer);
     this.#due.clear();
   }
@@ -50,11 +53,12 @@ export class Timetable {
 
   /** A failed run is tried again when its back-off is over, unless the schedule comes first. */
   runEnded(run: Run): void {
-    if (!this.options.settings().mirrors.has(run.mirror)) return;
+    if (this.#stopped || !this.options.settings().mirrors.has(run.mirror)) return;
     const planned = this.#due.get(run.mirror);
     if (run.retryAt !== null && (!planned || run.retryAt < planned.at))
       this.#set(run.mirror, { at: run.retryAt, trigger: 'retry' });
-    else if (!planned) this.#plan(run.mirror);
+    // a run that did not fail has made the planned retry of an earlier one needless
+    else if (!planned || (run.retryAt === null && planned.trigger === 'retry')) this.#plan(run.mirror);
     this.#arm();
   }
 
@@ -88,6 +92,7 @@ export class Timetable {
 
   #arm(): void {
     clearTimeout(this.#timer);
+    if (this.#stopped) return;
     const next = Math.min(...[...this.#due.values()].map((due) => due.at));
     const wait = Math.min(Math.max(next - this.options.clock(), 0), LOOK_EVERY_MS);
     this.#timer = setTimeout(() => this.#look(), wait);

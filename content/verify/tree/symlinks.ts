@@ -1,31 +1,17 @@
 import { readlink } from 'node:fs/promises';
-import { bytePath, lstatOrNull } from '../../byte-path.js';
-
-const MAX_LINKS = 40; // what Linux follows, path_resolution(7)
+import { bytePath } from '../../byte-path.js';
 
 /**
- * Whether the symbolic link at `path` (bytes in latin1, below `root`) ends inside the tree, following every link on
- * its way as the kernel would. A link to something that is not there is inside as long as its way is.
+ * Whether the symbolic link at `path` (bytes in latin1, below `root`, not behind a link) stays inside the tree: it goes
+ * up no further than to the root, and never up again after a name. What a name is can change with the next generation,
+ * so that only this form is inside by itself, whatever the other links are; rsync's --safe-links asks for the same.
  */
 export async function leadsInside(root: string, path: string): Promise<boolean> {
-  const way = path.split('/').slice(0, -1);
-  const ahead = [path.split('/').at(-1) ?? ''];
-  let links = 0;
-  for (let segment = ahead.shift(); segment !== undefined; segment = ahead.shift()) {
-    if (segment === '' || segment === '.') continue;
-    if (segment === '..') {
-      if (way.pop() === undefined) return false;
-      continue;
-    }
-    const here = [...way, segment].join('/');
-    if (!(await lstatOrNull(bytePath(root, here)))?.isSymbolicLink()) {
-      way.push(segment);
-      continue;
-    }
-    if (++links > MAX_LINKS) return true; // a loop leads nowhere, hence not outside
-    const target = (await readlink(bytePath(root, here), { encoding: 'buffer' })).toString('latin1');
-    if (target.startsWith('/')) return false;
-    ahead.unshift(...target.split('/'));
-  }
-  return true;
+  const target = (await readlink(bytePath(root, path), { encoding: 'buffer' })).toString('latin1');
+  if (target.startsWith('/')) return false;
+  const segments = target.split('/').filter((segment) => segment !== '' && segment !== '.');
+  const name = segments.findIndex((segment) => segment !== '..');
+  const ups = name < 0 ? segments.length : name;
+  const depth = path.split('/').length - 1;
+  return ups <= depth && !segments.slice(ups).includes('..');
 }

@@ -1,6 +1,8 @@
+import type { Stats } from 'node:fs';
 import { opendir } from 'node:fs/promises';
 import { bytePath, lstatOrNull } from '../../byte-path.js';
 import { eachLimited } from '../../each-limited.js';
+import { RealFolders } from '../../real-folders.js';
 import { MAX_FINDINGS, type Finding, type VerifyRequest } from '../verifier.js';
 import { leadsInside } from './symlinks.js';
 
@@ -13,9 +15,10 @@ const SPECIAL_BITS = 0o7000;
  */
 export async function verify({ root, changed, signal }: VerifyRequest): Promise<Finding[]> {
   const findings: Finding[] = [];
+  const tree = new RealFolders(root);
   await eachLimited(changed ?? walk(root), UNDER_WAY, async (path) => {
     signal.throwIfAborted();
-    const problem = await problemOf(root, path);
+    const problem = await problemOf(root, path, await tree.at(path));
     if (problem && findings.length < MAX_FINDINGS)
       findings.push({ path: Buffer.from(path, 'latin1').toString('utf8'), problem });
   });
@@ -23,8 +26,7 @@ export async function verify({ root, changed, signal }: VerifyRequest): Promise<
   return findings;
 }
 
-async function problemOf(root: string, path: string): Promise<string | undefined> {
-  const found = await lstatOrNull(bytePath(root, path));
+async function problemOf(root: string, path: string, found: Stats | null): Promise<string | undefined> {
   if (!found) return undefined; // deleted by a later change
   if (path.split('/').includes('.~tmp~')) return 'is a leftover of a transfer';
   if (found.isSymbolicLink())

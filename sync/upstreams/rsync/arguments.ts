@@ -56,13 +56,15 @@ function connectionOptions({ mirror, upstream, knownHosts }: UpstreamRequest): s
   return [timeout, `--rsh=${sshCommand(mirror, knownHosts)}`];
 }
 
-/** rsync splits this at blanks itself, honouring double quotes (rsync(1), --rsh); no shell sees it. */
+/** rsync splits this at blanks itself, honouring quotes; a doubled quote is one (rsync(1), --rsh); no shell sees it. */
 function sshCommand(mirror: Mirror, knownHosts: string): string {
-  const words = ['ssh', '-oBatchMode=yes', '-oStrictHostKeyChecking=accept-new', `-oUserKnownHostsFile=${knownHosts}`];
+  const words = ['ssh', '-oBatchMode=yes', '-oStrictHostKeyChecking=accept-new'];
+  // ssh takes blanks for the end of a name unless it is quoted, and "%" for a token (ssh_config(5))
+  words.push(`-oUserKnownHostsFile="${knownHosts.replaceAll('%', '%%')}"`);
   words.push(`-oConnectTimeout=${Math.min(CONNECT_TIMEOUT_S, mirror.stall)}`, '-oServerAliveInterval=30');
   if (mirror.sshPort !== null) words.push(`-p${mirror.sshPort}`);
-  if (mirror.sshKey !== null) words.push('-oIdentitiesOnly=yes', `-i${mirror.sshKey}`);
-  return words.map((word) => (/\s/.test(word) ? `"${word}"` : word)).join(' ');
+  if (mirror.sshKey !== null) words.push('-oIdentitiesOnly=yes', `-i${mirror.sshKey.replaceAll('%', '%%')}`);
+  return words.map((word) => (/[\s'"]/.test(word) ? `"${word.replaceAll('"', '""')}"` : word)).join(' ');
 }
 
 /**

@@ -2,7 +2,7 @@ import type { PullNumbers, PullProgress } from '../upstream-kind.js';
 
 // "  3000003  99%  408.72MB/s    0:00:00 (xfr#7, to-chk=0/12)", rsync --info=progress2 --no-human-readable
 const PROGRESS =
-  /^\s*([\d,]+)\s+(\d+)%\s+([\d.]+)([kMGT]?)B\/s\s+(\d+):(\d\d):(\d\d)(?:\s+\(xfr#(\d+), (?:ir|to)-chk=(\d+)\/(\d+)\))?/;
+  /^\s*([\d,]+)\s+(\d+)%\s+([\d.]+)([kMGT]?)B\/s\s+(?:(\d+):(\d\d):(\d\d)|\?\?:\?\?:\?\?)(?:\s+\(xfr#(\d+), (?:ir|to)-chk=(\d+)\/(\d+)\))?/;
 const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1024, M: 1024 ** 2, G: 1024 ** 3, T: 1024 ** 4 };
 
 /** Reads one line of `--info=progress2`; undefined for anything else. What rsync leaves out is kept from `last`. */
@@ -10,7 +10,8 @@ export function parseProgress(line: string, last: PullProgress): PullProgress | 
   const match = PROGRESS.exec(line);
   if (!match) return undefined;
   const [, bytes = '0', percent = '0', rate = '0', unit = '', hours, minutes, seconds, files, toCheck, known] = match;
-  const eta = Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds);
+  // over 9999 hours rsync prints question marks
+  const eta = hours === undefined ? null : Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds);
   return {
     bytes: Number(bytes.replaceAll(',', '')),
     percent: Number(percent),

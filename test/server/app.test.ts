@@ -1,0 +1,130 @@
+import request from 'supertest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { addRun, HOUR, makeMirror, NOW, openScene, publish, type Scene } from './scene.js';
+
+const HTML = 'text/html,application/xhtml+xml,*/*;q=0.8';
+
+describe('createServer', () => {
+  let scene: Scene;
+  beforeEach(async () => {
+    scene = await openScene({ mirrors: [makeMirror('debian', { title: 'Debian' }), makeMirror('coming')] });
+    await publish(scene, 'debian', { 'pool/main/hello.deb': 'hello' });
+  });
+  afterEach(() => scene.close());
+
+  it('serves published files before pages', async () => {
+    const answer = await request(scene.http).get('/debian/pool/main/hello.deb').buffer(true);
+    expect(answer.status).toBe(200);
+    expect(String(answer.headers['etag'])).not.toMatch(/^W/);
+  });
+
+  it.each(['/', '/status', '/status/debian', '/debian/', '/absent'])('sends %s with a strict policy', async (path) => {
+    const { headers } = await request(scene.http).get(path).set('Accept', HTML);
+    expect(headers['content-security-policy']).toMatch(/^default-src 'none'; script-src 'self'; style-src 'self';/);
+    expect(headers['content-security-policy']).not.toMatch(/unsafe|\*/);
+    expect(headers).toMatchObject({ 'x-content-type-options': 'nosniff', 'referrer-policy': 'same-origin' });
+    expect(headers['x-powered-by']).toBeUndefined();
+  });
+
+  it.each(['/', '/status', '/status/debian', '/debian/'])('holds %s free of inline script and style', async (path) => {
+    const { text } = await request(scene.http).get(path).set('Accept', HTML);
+    expect(text).not.toMatch(/<style|\sstyle=|\son[a-z]+=|javascript:/i);
+    expect(text.match(/<script[^>]*>(?!<\/script>)/g)).toBeNull();
+    expect(text.match(/(?:src|href)="https?:\/\/[^"]*"/g)).toBeNull();
+  });
+
+  it.each(['/', '/status', '/status/debian'])('answers %s again with 304 while it is the same', async (path) => {
+    const first = await request(scene.http).get(path).set('Accept', HTML);
+    expect(first.headers).toMatchObject({
+      'cache-control': 'max-age=15, stale-while-revalidate=60',
+      vary: expect.stringContaining('Accept') as string,
+    });
+    const etag = String(first.headers['etag']);
+    const again = await request(scene.http).get(path).set('Accept', HTML).set('If-None-Match', etag);
+    expect(again.status).toBe(304);
+    scene.store.mirrors.pause('debian', NOW - HOUR, 'moved');
+    const changed = await request(scene.http).get(path).set('Accept', HTML).set('If-None-Match', etag);
+    expect(changed.status).toBe(200);
+  });
+
+  it.each([
+    ['/', '/api/v1/mirrors'],
+    ['/status', '/api/v1/mirrors'],
+    ['/status/debian', '/api/v1/mirrors/debian'],
+    ['/status/debian/runs/1', '/api/v1/runs/1'],
+  ])('answers %s to a program with the same as %s', async (page, twin) => {
+    addRun(scene, 'debian');
+    const asked = await request(scene.http).get(page).set('Accept', 'application/json');
+    expect(asked.headers['content-type']).toMatch(/^application\/json/);
+    expect(asked.headers['vary']).toContain('Accept');
+    expect(asked.body).toEqual((await request(scene.http).get(twin)).body);
+  });
+
+  it.each(['/', '/status/debian', '/api/v1/mirrors', '/absent'])('refuses to change %s', async (path) => {
+    for (const method of ['post', 'put', 'delete', 'patch'] as const) {
+      const answer = await request(scene.http)[method](path);
+      expect(answer.status).toBe(405);
+      expect(answer.headers['allow']).toBe('GET, HEAD');
+    }
+  });
+
+  it('answers HEAD as GET, without a body', async () => {
+    const [head, get] = [await request(scene.http).head('/status'), await request(scene.http).get('/status')];
+    expect(head.status).toBe(200);
+    expect(head.headers['etag']).toBe(get.headers['etag']);
+    expect(head.text).toBeUndefined();
+  });
+
+  it('tells an error as a page, as a problem or as text, by what is accepted', async () => {
+    const page = await request(scene.http).get('/absent').set('Accept', HTML);
+    expect(page.headers['content-type']).toMatch(/^text\/html/);
+    const data = await request(scene.http).get('/absent').set('Accept', 'application/json');
+    expect(data.headers['content-type']).toMatch(/^application\/problem\+json/);
+    expect(JSON.parse(data.text)).toMatchObject({ status: 404, title: 'Not Found', code: 'not-found' });
+    const text = await request(scene.http).get('/absent');
+    expect(text.headers['content-type']).toMatch(/^text\/plain/);
+    expect(text.text).toContain('There is no page and no mirror at /absent.');
+    const api = await request(scene.http).get('/api/v1/absent').set('Accept', HTML);
+    expect(api.headers['content-type']).toMatch(/^application\/problem\+json/);
+  });
+
+  it('answers a path that cannot be read with 400', async () => {
+    for (const path of ['/status/%zz', '/debian/%zz', '/debian/%2e%2e/x']) {
+      const answer = await request(scene.http).get(path).set('Accept', HTML);
+      expect([path, answer.status]).toEqual([path, 400]);
+    }
+  });
+
+  it('hides what went wrong inside, and writes it to the log whole', async () => {
+    scene.store.runs.ended = () => {
+      throw new Error('disk I/O error in /srv/secret');
+    };
+    for (const accept of [HTML, 'application/json', '*/*']) {
+      const answer = await request(scene.http).get('/status').set('Accept', accept);
+      expect(answer.status).toBe(500);
+      expect(answer.text).not.toMatch(/secret|node_modules|at .*\.ts/);
+    }
+    expect(scene.logged).toHaveLength(3);
+  });
+
+  it('keeps the first answer of the start page small', async () => {
+    const { text } = await request(scene.http).get('/').set('Accept', HTML);
+    const css = await request(scene.http).get(/href="(\/assets\/site\.css[^"]*)"/.exec(text)?.[1] ?? '');
+    expect(text.length + css.text.length).toBeLessThan(50_000);
+  });
+
+  it('lets assets be kept for long under their hash, briefly without', async () => {
+    const { text } = await request(scene.http).get('/').set('Accept', HTML);
+    const addresses = [...text.matchAll(/"(\/assets\/[^"]+)"/g)].map((match) => match[1] ?? '');
+    expect(addresses.length).toBeGreaterThanOrEqual(3);
+    for (const address of addresses) {
+      const asset = await request(scene.http).get(address);
+      expect([address, asset.status]).toEqual([address, 200]);
+      expect(asset.headers['cache-control']).toBe('public, max-age=31536000, immutable');
+    }
+    const bare = await request(scene.http).get('/assets/site.css');
+    expect(bare.headers['cache-control']).toBe('public, max-age=300');
+    expect((await request(scene.http).get('/assets/absent.css')).status).toBe(404);
+    expect((await request(scene.http).get('/favicon.ico')).headers['location']).toMatch(/^\/assets\/logo\.svg\?v=/);
+  });
+});
