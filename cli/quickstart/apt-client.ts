@@ -1,5 +1,7 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+
+const KEYRING = 'millpond-quickstart.gpg';
 
 /**
  * Writes a configuration of apt.conf(5) under `folder` with which any user can run `apt-get update` and
@@ -8,17 +10,20 @@ import { join } from 'node:path';
  */
 export async function writeAptClient(options: { folder: string; repository: string; url: string }): Promise<string> {
   const { folder, repository, url } = options;
-  for (const name of ['etc', 'state/lists/partial', 'cache/archives/partial'])
+  for (const name of ['etc/trusted.gpg.d', 'state/lists/partial', 'cache/archives/partial'])
     await mkdir(join(folder, name), { recursive: true });
   const sources = join(folder, 'etc', 'sources.list');
-  const keyring = join(repository, 'millpond-quickstart.gpg');
-  await writeFile(sources, `deb [signed-by="${keyring}"] ${url} stable main\n`);
+  // not as signed-by= in the list of sources: that takes no path with a blank
+  const trusted = join(folder, 'etc', 'trusted.gpg.d');
+  await copyFile(join(repository, KEYRING), join(trusted, KEYRING));
+  await writeFile(sources, `deb ${url} stable main\n`);
   await writeFile(join(folder, 'state', 'status'), '');
   const file = join(folder, 'apt.conf');
   const settings = {
     'Dir::Etc::sourcelist': sources,
     'Dir::Etc::sourceparts': '/dev/null',
-    'Dir::Etc::trustedparts': '/dev/null',
+    'Dir::Etc::trusted': '/dev/null',
+    'Dir::Etc::trustedparts': trusted,
     'Dir::State': join(folder, 'state'),
     'Dir::State::status': join(folder, 'state', 'status'),
     'Dir::Cache': join(folder, 'cache'),

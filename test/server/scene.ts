@@ -118,9 +118,12 @@ export function makeMirror(name: string, more: Partial<Mirror> = {}): Mirror {
 }
 
 /** An ended run is recorded in the store and returned. */
-export function addRun(scene: Pick<Scene, 'store'>, mirror: string, more: Partial<Run> = {}): Run {
-  const queuedAt = more.queuedAt ?? NOW - 10 * MINUTE;
-  const { id, mirror: _mirror, queuedAt: _queuedAt, ...fields } = more;
+export function addRun(
+  scene: Pick<Scene, 'store'>,
+  mirror: string,
+  more: Partial<Omit<Run, 'id' | 'mirror'>> = {},
+): Run {
+  const { queuedAt = NOW - 10 * MINUTE, ...fields } = more;
   const run = scene.store.runs.add({ mirror, trigger: 'schedule', attempt: 1, force: false, queuedAt });
   return scene.store.runs.update(run.id, {
     phase: 'ended',

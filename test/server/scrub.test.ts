@@ -20,7 +20,7 @@ describe('scrubberFor', () => {
     ['open(/etc/shadow)', 'open((a local path))'],
     ['reading /archive/upstream/dists', 'reading (local upstream)/dists'],
     ['cannot read /keys/rsync', 'cannot read (password file)'],
-    ['rsync://host/home/debian/x', 'rsync://host/home/debian/x'],
+    ['rsync://host/srv/debian/x', 'rsync://host/srv/debian/x'],
     ['pool/main/a/apt/apt_2.6.1_amd64.deb', 'pool/main/a/apt/apt_2.6.1_amd64.deb'],
   ])('makes %j fit for the public', (text, clean) => {
     expect(scrub(text)).toBe(clean);

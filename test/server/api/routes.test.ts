@@ -11,13 +11,13 @@ describe('what programs read', () => {
 
   it('/api/v1/mirrors gives the site, the summary and every mirror', async () => {
     addGeneration(scene, 'debian');
-    const { body, headers } = await request(scene.http).get('/api/v1/mirrors');
-    expect(body).toMatchObject({
+    const answer = await request(scene.http).get('/api/v1/mirrors');
+    expect(answer.body).toMatchObject({
       site: { name: 'Example University Mirror', url: 'https://mirror.example.edu' },
       summary: { total: 2, states: { current: 1, new: 1 }, text: '1 of 2 current · 1 new' },
       mirrors: [{ name: 'debian' }, { name: 'fedora' }],
     });
-    expect(headers['access-control-allow-origin']).toBe('*');
+    expect(answer.headers['access-control-allow-origin']).toBe('*');
   });
 
   it('/api/v1/mirrors/<mirror> gives one, or a problem', async () => {
@@ -57,8 +57,13 @@ describe('what programs read', () => {
   it('/api/v1/runs/<id> gives a run with its stages', async () => {
     const run = addRun(scene, 'debian', { upstream: 'rsync://me@host/x/' });
     scene.store.runs.startStage({ runId: run.id, pass: 1, name: 'all', startedAt: 1 });
-    const { body } = await request(scene.http).get(`/api/v1/runs/${run.id}`);
-    expect(body).toMatchObject({ id: run.id, upstream: 'rsync://host/x/', stages: [{ name: 'all' }], progress: null });
+    const answer = await request(scene.http).get(`/api/v1/runs/${run.id}`);
+    expect(answer.body).toMatchObject({
+      id: run.id,
+      upstream: 'rsync://host/x/',
+      stages: [{ name: 'all' }],
+      progress: null,
+    });
   });
 
   it('/api/v1/runs/<id> knows nothing of mirrors that are configured no more', async () => {
