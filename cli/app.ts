@@ -2,11 +2,9 @@ import { mkdir, realpath } from 'node:fs/promises';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadSettings } from '../config/load.js';
-import type { Settings } from '../config/settings.js';
 import { Layout } from '../content/layout.js';
-import { hideFromPublic } from '../content/publish.js';
 import { PublishedTrees } from '../content/published-trees.js';
-import { reconcile, settleMirror, showMirror, type ReconcileOptions } from '../content/reconcile.js';
+import { reconcile } from '../content/reconcile.js';
 import { MillpondError, messageOf } from '../core/errors.js';
 import { createLog, type Log } from '../platform/log.js';
 import { PACKAGE_ROOT } from '../platform/package-root.js';
@@ -19,7 +17,7 @@ import { lockDataFolder } from '../store/lock.js';
 import { openStore } from '../store/open.js';
 import { SyncEngine } from '../sync/engine.js';
 import { DATA_FOLDER_VARIABLE } from '../sync/runs/upstream-request.js';
-import { changedPaths } from './changed-settings.js';
+import { reloader } from './reload.js';
 
 export interface AppOptions {
   readonly configFile: string;
@@ -82,29 +80,11 @@ async function start(options: AppOptions, undo: (() => Promise<void> | void)[]):
   undo.push(() => listeners.close(0));
   const addresses = await listeners.apply(settings.listen.http);
 
-  async function readAgain(): Promise<{ changed: string[] }> {
-    const next = loadSettings(options.configFile);
-    const changed = changedPaths(settings, next);
-    if (next.data !== settings.data)
-      throw new MillpondError('invalid', `data: "${next.data}" cannot be changed while Millpond runs`, {
-        hint: 'Stop Millpond, move the folder, and start it again.',
-      });
-    await listeners.apply(next.listen.http);
-    const before = settings;
-    settings = next;
-    await showMirrors(next, before, { reconcileWith, engine });
-    engine.apply(next);
-    log.info({ changed }, 'the configuration was read again');
-    return { changed };
-  }
-
-  let reloaded: Promise<unknown> = Promise.resolve();
-  const reload = (): ReturnType<typeof readAgain> => {
-    const next = reloaded.then(readAgain); // one after the other
-    reloaded = next.catch(() => undefined);
-    return next;
-  };
-
+  const reload = reloader({
+    ...{ configFile: options.configFile, reconcileWith, engine, listeners, log },
+    settings: () => settings,
+    use: (next) => (settings = next),
+  });
   const control = await openControlSocket(
     layout.controlSocket,
     createControlHandler({ ...serverDeps, engine, reload }),
@@ -143,26 +123,6 @@ async function endOrphans(data: string, log: Log): Promise<void> {
   const find = (): Promise<number[]> => processesWithEnvironment(DATA_FOLDER_VARIABLE, data);
   const ended = await endProcesses(find, ORPHAN_GRACE_MS);
   if (ended.length > 0) log.warn({ pids: ended }, 'processes of a program that was killed were ended');
-}
-
-/** Mirrors that are new in the configuration are served if the disk has their trees; removed ones no more. */
-async function showMirrors(
-  next: Settings,
-  before: Settings,
-  { reconcileWith, engine }: { reconcileWith: ReconcileOptions; engine: SyncEngine },
-): Promise<void> {
-  const { layout, trees } = reconcileWith;
-  for (const name of before.mirrors.keys()) {
-    if (next.mirrors.has(name)) continue;
-    trees.set(name, null);
-    await hideFromPublic(layout, name);
-  }
-  for (const name of next.mirrors.keys()) {
-    if (before.mirrors.has(name)) continue;
-    // its first run may have begun already, and then nothing may be tidied up under it
-    if (engine.activity(name).running) await showMirror(reconcileWith, name);
-    else await settleMirror(reconcileWith, name);
-  }
 }
 
 function programVersion(): string {

@@ -10,8 +10,8 @@ export function changedPaths(before: Settings, after: Settings): string[] {
     .sort();
 }
 
-function entries({ mirrors, site, sync, listen, data, workers, grace }: Settings): Map<string, unknown> {
-  const found = new Map<string, unknown>(Object.entries({ data, workers, grace }));
+function entries({ mirrors, site, sync, listen, data, grace }: Settings): Map<string, unknown> {
+  const found = new Map<string, unknown>(Object.entries({ data, grace }));
   for (const [section, values] of Object.entries({ site, sync, listen }))
     for (const [key, value] of Object.entries(values)) found.set(`${section}.${key}`, value);
   for (const [name, mirror] of mirrors) found.set(`mirrors.${name}`, mirror);

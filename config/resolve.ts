@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import type { Mirror, Stage } from '../core/mirror.js';
 import type { Schedule } from '../core/schedule.js';
@@ -51,7 +50,6 @@ export function resolveSettings(raw: RawSettings, file: string): Settings {
     site: { name: site.name, url: site.url ?? null, contact: site.contact ?? null },
     data: resolve(dirname(file), raw.data),
     listen: raw.listen,
-    workers: raw.workers === 'auto' ? availableParallelism() : raw.workers,
     sync: {
       concurrency: sync.concurrency,
       perHost: sync.per_host,

@@ -83,12 +83,10 @@ export const schema = field.section({
     .prefault('./data'),
   listen,
   workers: z
-    .union([field.whole(0, 256, { description: 'Number of processes.' }), z.literal('auto')], {
-      error: field.mustBe('a whole number of 0 to 256, or "auto"'),
-    })
+    .literal(0, { error: field.mustBe('0: this version serves from one process') })
     .prefault(0)
     .meta({
-      description: 'HTTP processes beside the main one. 0: none, it serves itself. auto: one a processor core.',
+      description: 'HTTP processes beside the main one. 0: none, it serves itself; nothing else is allowed yet.',
     }),
   sync,
   grace: field

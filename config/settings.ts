@@ -13,8 +13,6 @@ export interface Settings {
   /** Absolute path of the data folder. */
   readonly data: string;
   readonly listen: { readonly http: readonly HttpAddress[] };
-  /** HTTP processes beside the primary; 0 serves from the primary itself. */
-  readonly workers: number;
   readonly sync: SyncSettings;
   /** By name, in the order of the file. */
   readonly mirrors: ReadonlyMap<string, Mirror>;

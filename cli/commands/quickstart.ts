@@ -62,9 +62,9 @@ async function start(context: CliContext, configFile: string, source: Source): P
   const { folder, repository } = source;
   const { startApp } = await import('../app.js');
   let kind: RepositoryKind = 'plain';
-  const companion = async (): Promise<{ stop(): Promise<void> }> => {
+  const companion = async (env: Readonly<Record<string, string>>): Promise<{ stop(): Promise<void> }> => {
     ({ kind } = await buildRepository(repository));
-    return startRsyncDaemon({ ...source.daemon, folder: repository, runFolder: join(folder, 'run') });
+    return startRsyncDaemon({ ...source.daemon, folder: repository, runFolder: join(folder, 'run'), env });
   };
   const app = await startApp({ configFile, stdout: (line) => void context.line(line), companion });
   await sayHowToUse(context, source, { kind, addresses: app.addresses });

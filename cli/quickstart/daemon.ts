@@ -8,6 +8,8 @@ export interface QuickstartDaemonOptions {
   readonly port: number;
   /** Where its configuration, lock and log are. */
   readonly runFolder: string;
+  /** Marks its processes as belonging to the data folder. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -15,7 +17,7 @@ export interface QuickstartDaemonOptions {
  * @throws MillpondError conflict (the port is taken), unavailable (rsync is missing, or ends at once), invalid (a path)
  */
 export function startRsyncDaemon(options: QuickstartDaemonOptions): Promise<Rsyncd> {
-  const { folder, module, host, port, runFolder } = options;
+  const { folder, module, host, port, runFolder, env = {} } = options;
   const comment = 'Quick start of Millpond';
-  return startRsyncd({ host, port, runFolder, modules: [{ name: module, path: folder, options: { comment } }] });
+  return startRsyncd({ host, port, runFolder, env, modules: [{ name: module, path: folder, options: { comment } }] });
 }

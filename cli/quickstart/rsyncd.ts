@@ -21,6 +21,8 @@ export interface RsyncdOptions {
   readonly port: number;
   /** Where its configuration, lock and log are. */
   readonly runFolder: string;
+  /** Added to its environment. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface Rsyncd {
@@ -45,7 +47,7 @@ export async function startRsyncd(options: RsyncdOptions): Promise<Rsyncd> {
   await chmod(config, 0o600);
   await rm(logFile(options.runFolder), { force: true }); // it tells of this daemon only, and never grows for ever
   const child = startChild('rsync', ['--daemon', '--no-detach', `--config=${config}`], {
-    env: { [DAEMON_MARK]: options.runFolder, [OWNER_MARK]: String(process.pid) },
+    env: { ...options.env, [DAEMON_MARK]: options.runFolder, [OWNER_MARK]: String(process.pid) },
   });
   try {
     await untilItAnswers(child, options, port);

@@ -1,5 +1,4 @@
 import { symlink, writeFile } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { loadSettings } from '../../config/load.js';
@@ -17,7 +16,6 @@ describe('parseSettings', () => {
       site: { name: 'Software mirror', url: null, contact: null },
       data: '/etc/example/data',
       listen: { http: [{ host: '127.0.0.1', port: 8080 }] },
-      workers: 0,
       sync: {
         concurrency: 4,
         perHost: 2,
@@ -55,7 +53,7 @@ describe('parseSettings', () => {
 site: { name: Example, url: "https://mirror.example.edu/", contact: mirror@example.edu }
 data: /srv/millpond
 listen: { http: ["[::1]:80", ":8080", "mirror.example.edu:0"] }
-workers: 3
+workers: 0
 grace: 1m
 sync: { concurrency: 8, per_host: 1, jitter: 0s, reserve: 500GB, bandwidth: 2Gbit/s, keep: { runs: 5, days: 7 } }`);
     expect(settings).toEqual({
@@ -69,7 +67,6 @@ sync: { concurrency: 8, per_host: 1, jitter: 0s, reserve: 500GB, bandwidth: 2Gbi
           { host: 'mirror.example.edu', port: 0 },
         ],
       },
-      workers: 3,
       grace: 60,
       sync: {
         concurrency: 8,
@@ -154,10 +151,6 @@ sync: { concurrency: 8, per_host: 1, jitter: 0s, reserve: 500GB, bandwidth: 2Gbi
     ]);
   });
 
-  test('makes workers "auto" the number of processor cores', () => {
-    expect(parse('workers: auto').workers).toBe(availableParallelism());
-  });
-
   test('takes a key without a value for one that is not given', () => {
     expect(parse('site:\nsync:\n  jitter:\nmirrors:')).toEqual(parse('mirrors: {}'));
   });
@@ -188,9 +181,8 @@ mirrors:
     ['listen: { http: [":1", ":99999"] }', 'listen.http[1]: ":99999" is not an address to listen on'],
     ['listen: { http: [":80", "*:80"] }', 'listen.http[1]: stands in the list twice'],
     ['listen: { http: [] }', 'listen.http: the list is empty'],
-    ['workers: many', 'workers: "many" is not allowed here: it must be a whole number of 0 to 256, or "auto"'],
-    ['workers: -1', 'workers: -1 is not a whole number of 0 to 256'],
-    ['workers: 257', 'workers: 257 is not a whole number of 0 to 256'],
+    ['workers: 4', 'workers: 4 is not allowed here: it must be 0: this version serves from one process'],
+    ['workers: auto', 'workers: "auto" is not allowed here: it must be 0: this version serves from one process'],
     ['grace: 30', 'grace: 30 is not a duration of 0s to 1d: write it as 90s, 15m, 1h30m or 7d'],
     ['grace: 25h', 'grace: "25h" is not a duration of 0s to 1d'],
     ['sync: { concurrency: 0 }', 'sync.concurrency: 0 is not a whole number of 1 to 256'],

@@ -188,7 +188,6 @@ function makeSettings(folder: string, options: { mirrors?: Mirror[]; site?: Part
     },
     data: folder,
     listen: { http: [{ host: '127.0.0.1', port: 0 }] },
-    workers: 0,
     sync: {
       concurrency: 4,
       perHost: 2,
