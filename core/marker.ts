@@ -36,12 +36,15 @@ function epochTime(text: string): number | null {
   return token === undefined ? null : Number(token) * 1000;
 }
 
+/** A zone behind the time of day; without one, the date is read as UTC and not as the time of this machine. */
+const ZONE = /\d:\d\d.*(?:Z|[A-Z]{3}|[A-Z]{2,4}T|[+-]\d\d(?::?\d\d)?)\b/;
+
 /** The first line that is a date, with or without `Date:` before it (Debian `project/trace/*`, Release files). */
 function dateLineTime(text: string): number | null {
   for (const line of text.split('\n').slice(0, 50)) {
     const date = line.replace(/^date:/i, '').trim();
     if (!/\d{4}/.test(date) || !/\d:\d\d/.test(date)) continue;
-    const time = Date.parse(date);
+    const time = Date.parse(ZONE.test(date) ? date : `${date}${/\dT\d/.test(date) ? 'Z' : ' UTC'}`);
     if (!Number.isNaN(time)) return time;
   }
   return null;

@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { MillpondError } from '../core/errors.js';
 
 /** Pids of all other processes that were started with `variable=value` in their environment (Linux /proc). */
 export async function processesWithEnvironment(variable: string, value: string): Promise<number[]> {
@@ -15,13 +16,23 @@ export async function processesWithEnvironment(variable: string, value: string):
   return pids.filter((_, index) => matches[index]);
 }
 
-/** Ends processes that are not our children: TERM, after `graceMs` KILL. Resolves when `find` finds none of them. */
+/** How long a process may take to vanish after KILL; one that hangs in the kernel (a dead disk) never does. */
+const KILL_TAKES_MS = 10_000;
+
+/**
+ * Ends processes that are not our children: TERM, after `graceMs` KILL. Resolves when `find` finds none of them.
+ * @throws MillpondError unavailable, when even KILL does not end them
+ */
 export async function endProcesses(find: () => Promise<number[]>, graceMs: number): Promise<number[]> {
   const ended = new Set<number>();
   const deadline = Date.now() + graceMs;
   for (;;) {
     const pids = await find();
     if (pids.length === 0) return [...ended];
+    if (Date.now() >= deadline + KILL_TAKES_MS)
+      throw new MillpondError('unavailable', `processes of an earlier program cannot be ended: ${pids.join(', ')}`, {
+        hint: 'They may hang on a disk that does not answer, or belong to another user. End them, and start again.',
+      });
     for (const pid of pids) {
       const known = ended.has(pid);
       ended.add(pid);

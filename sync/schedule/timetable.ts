@@ -72,16 +72,23 @@ export class Timetable {
       this.#set(mirror, { at: now, trigger: 'catch-up' });
     else if (last && last.retryAt !== null && last.retryAt === kept)
       this.#set(mirror, { at: Math.max(now, kept), trigger: 'retry' });
-    else if (kept !== null && !manual) this.#set(mirror, { at: kept, trigger: kept < now ? 'catch-up' : 'schedule' });
-    else this.#plan(mirror);
+    else if (kept !== null && !manual) {
+      // the schedule may have become a denser one while the program was down
+      const at = Math.min(kept, this.#next(mirror) ?? kept);
+      this.#set(mirror, { at, trigger: at < now ? 'catch-up' : 'schedule' });
+    } else this.#plan(mirror);
   }
 
   #plan(mirror: string): void {
+    const at = this.#next(mirror);
+    this.#set(mirror, at === null ? null : { at, trigger: 'schedule' });
+  }
+
+  #next(mirror: string): number | null {
     const { settings, clock, random } = this.options;
     const { sync, mirrors } = settings();
     const schedule = mirrors.get(mirror)?.schedule;
-    const at = schedule ? nextDue(schedule, clock(), sync.jitter, random) : null;
-    this.#set(mirror, at === null ? null : { at, trigger: 'schedule' });
+    return schedule ? nextDue(schedule, clock(), sync.jitter, random) : null;
   }
 
   #set(mirror: string, due: { at: number; trigger: RunTrigger } | null): void {
