@@ -1,8 +1,11 @@
-import { lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
-import { bytePath } from './byte-path.js';
+import { chmod, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { bytePath, lstatOrNull } from './byte-path.js';
 
-// rsync receives into ".<name>.<6 characters>" and renames when the file is complete (rsync, get_tmpname)
-const TEMPORARY = /^\.(.+)\.[A-Za-z0-9]{6}$/s;
+// with --temp-dir rsync receives into "<name>.<6 characters>", and renames when the file is complete
+const TEMPORARY = /^(.+)\.[A-Za-z0-9]{6}$/s;
+/** mkstemp(3) makes it for its owner alone; what rsync keeps as a partial file has the mode of the whole one. */
+const NOT_OWNER = 0o077;
+const PARTIAL_MODE = 0o644;
 
 /**
  * Turns what a killed rsync was receiving into partial files, which the next rsync goes on from.
@@ -16,11 +19,14 @@ export async function salvagePartialFiles(folder: string): Promise<number> {
     if (original === undefined) continue;
     const temporary = bytePath(folder, name);
     const partial = bytePath(folder, original);
-    const [received, known] = await Promise.all([sizeOf(temporary), sizeOf(partial)]);
-    if (received > known) {
+    const [received, known] = await Promise.all([lstatOrNull(temporary), lstatOrNull(partial)]);
+    if (!received?.isFile() || (received.mode & NOT_OWNER) !== 0) continue;
+    if (known && received.size <= known.size) await rm(temporary);
+    else {
+      await chmod(temporary, PARTIAL_MODE);
       await rename(temporary, partial);
       kept++;
-    } else await rm(temporary, { recursive: true, force: true });
+    }
   }
   return kept;
 }
@@ -29,13 +35,4 @@ export async function salvagePartialFiles(folder: string): Promise<number> {
 export async function clearPartialFiles(folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
-}
-
-async function sizeOf(path: Buffer): Promise<number> {
-  try {
-    const found = await lstat(path);
-    return found.isFile() ? found.size : -1;
-  } catch {
-    return -1; // not there, or unreadable: worth nothing either way
-  }
 }

@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { clearPartialFiles, salvagePartialFiles } from '../../content/partial-files.js';
@@ -19,7 +19,7 @@ test('salvagePartialFiles keeps what a killed rsync was receiving', async () => 
   const args = ['-r', '--bwlimit=2000', `--partial-dir=${partial}`, `--temp-dir=${partial}`, '--', `${source}/`, target];
   const rsync = spawn('rsync', args, { detached: true, stdio: 'ignore' });
   await expect
-    .poll(() => readdirSync(partial, { withFileTypes: true }).some(({ name }) => sizeOf(join(partial, name)) > 100_000))
+    .poll(() => readdirSync(partial).some((name) => sizeOf(join(partial, name)) > 100_000))
     .toBe(true);
   process.kill(-Number(rsync.pid), 'SIGKILL');
   await once(rsync, 'exit');
@@ -36,28 +36,31 @@ test('salvagePartialFiles keeps what a killed rsync was receiving', async () => 
 
 test('salvagePartialFiles keeps the larger one of two', async () => {
   const folder = await tempFolder();
-  const write = (name: string, size: number): void => writeFileSync(bytes(folder, name), 'x'.repeat(size));
-  write('.more.AbC123', 10);
-  write('more', 5);
-  write('.less.AbC123', 5);
-  write('less', 10);
-  write('.twice.aaaaaa', 3);
-  write('.twice.bbbbbb', 4);
-  write('.\xff\n.AbC123', 1);
-  expect(await salvagePartialFiles(folder)).toBeGreaterThanOrEqual(3);
-  expect(readdirSync(folder, { encoding: 'latin1' as BufferEncoding }).sort()).toEqual(
-    ['less', 'more', 'twice', '\xff\n'].sort(),
-  );
-  expect(['more', 'less', 'twice'].map((name) => sizeOf(join(folder, name)))).toEqual([10, 10, 4]);
+  const write = (name: string, size: number, mode = 0o600): void =>
+    writeFileSync(bytes(folder, name), 'x'.repeat(size), { mode });
+  write('more.AbC123', 10);
+  write('more', 5, 0o644);
+  write('less.AbC123', 5);
+  write('less', 10, 0o644);
+  write('twice.aaaaaa', 3);
+  write('twice.bbbbbb', 4);
+  write('.hidden.AbC123', 1);
+  write('\xff\n.AbC123', 1);
+  expect(await salvagePartialFiles(folder)).toBeGreaterThanOrEqual(4);
+  const kept = ['less', 'more', 'twice', '.hidden', '\xff\n'];
+  expect(readdirSync(folder, { encoding: 'latin1' as BufferEncoding }).sort()).toEqual([...kept].sort());
+  expect(kept.map((name) => statSync(bytes(folder, name)).size)).toEqual([10, 10, 4, 1, 1]);
+  expect(await salvagePartialFiles(folder)).toBe(0);
 });
 
-test('salvagePartialFiles leaves other names alone, and takes no link or folder for a file', async () => {
+test('salvagePartialFiles takes no partial file, link or folder for one that rsync was receiving', async () => {
   const folder = await tempFolder();
-  for (const name of ['plain', '.hidden', '.short.abc', '.odd.ab-123']) writeFileSync(join(folder, name), 'x');
-  symlinkSync('plain', join(folder, '.link.AbC123'));
-  mkdirSync(join(folder, '.folder.AbC123'));
+  const names = ['disk.iso.sha256', 'plain', 'short.abc', 'odd.ab-123'];
+  for (const name of names) writeFileSync(join(folder, name), 'x', { mode: 0o644 });
+  symlinkSync('plain', join(folder, 'link.AbC123'));
+  mkdirSync(join(folder, 'folder.AbC123'), { mode: 0o700 });
   expect(await salvagePartialFiles(folder)).toBe(0);
-  expect(readdirSync(folder).sort()).toEqual(['.hidden', '.odd.ab-123', '.short.abc', 'plain']);
+  expect(readdirSync(folder).sort()).toEqual([...names, 'folder.AbC123', 'link.AbC123'].sort());
 });
 
 test('salvagePartialFiles has nothing to do where no folder is', async () => {
@@ -73,5 +76,5 @@ test('clearPartialFiles leaves an empty folder', async () => {
 });
 
 function sizeOf(path: string): number {
-  return readFileSync(path).length;
+  return statSync(path).size;
 }
