@@ -77,17 +77,15 @@ async function endWhenIdle(server: Server): Promise<void> {
   clearInterval(timer);
 }
 
+const REASONS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'another program listens there',
+  EACCES: 'this user may not (ports under 1024 need a privilege)',
+  EADDRNOTAVAIL: 'this machine has no such address',
+};
+
 function whyNot(error: unknown): string {
-  switch (systemCode(error)) {
-    case 'EADDRINUSE':
-      return 'another program listens there';
-    case 'EACCES':
-      return 'this user may not (ports under 1024 need a privilege)';
-    case 'EADDRNOTAVAIL':
-      return 'this machine has no such address';
-    default:
-      return systemCode(error) ?? 'unknown reason';
-  }
+  const code = systemCode(error) ?? 'unknown reason';
+  return REASONS[code] ?? code;
 }
 
 function baseUrl({ family, address, port }: AddressInfo): string {

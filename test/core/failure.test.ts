@@ -28,7 +28,10 @@ describe('backoffAfter', () => {
     expect(backoffAfter(failure, 1, RULE)).toBeNull();
   });
 
-  test.each(CLASSES.filter((failure) => FAILURE_RULES[failure].retry))('waits some time before a retry of %s', (failure) => {
-    expect(backoffAfter(failure, 1, RULE)).toBeGreaterThanOrEqual(RULE.firstBackoff);
-  });
+  test.each(CLASSES.filter((failure) => FAILURE_RULES[failure].retry))(
+    'waits some time before a retry of %s',
+    (failure) => {
+      expect(backoffAfter(failure, 1, RULE)).toBeGreaterThanOrEqual(RULE.firstBackoff);
+    },
+  );
 });

@@ -55,10 +55,11 @@ describe('readMarker', () => {
     expect(read('', 'text').value).toBe('');
   });
 
-  test.each([['long', 'x'.repeat(201)], ['binary', '\0\x01'], ['not ASCII', 'é']])(
-    'has the digest of its bytes as the value of a marker that is %s',
-    (_, text) => {
-      expect(read(text, 'text').value).toBe(`sha256:${createHash('sha256').update(text).digest('hex')}`);
-    },
-  );
+  test.each([
+    ['long', 'x'.repeat(201)],
+    ['binary', '\0\x01'],
+    ['not ASCII', 'é'],
+  ])('has the digest of its bytes as the value of a marker that is %s', (_, text) => {
+    expect(read(text, 'text').value).toBe(`sha256:${createHash('sha256').update(text).digest('hex')}`);
+  });
 });
