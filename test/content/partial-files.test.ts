@@ -16,11 +16,17 @@ test('salvagePartialFiles keeps what a killed rsync was receiving', async () => 
   ];
   for (const path of [source, target, partial]) mkdirSync(path);
   writeFileSync(join(source, 'big\nfile.tar'), Buffer.alloc(20_000_000, 'x'));
-  const args = ['-r', '--bwlimit=2000', `--partial-dir=${partial}`, `--temp-dir=${partial}`, '--', `${source}/`, target];
+  const args = [
+    '-r',
+    '--bwlimit=2000',
+    `--partial-dir=${partial}`,
+    `--temp-dir=${partial}`,
+    '--',
+    `${source}/`,
+    target,
+  ];
   const rsync = spawn('rsync', args, { detached: true, stdio: 'ignore' });
-  await expect
-    .poll(() => readdirSync(partial).some((name) => sizeOf(join(partial, name)) > 100_000))
-    .toBe(true);
+  await expect.poll(() => readdirSync(partial).some((name) => sizeOf(join(partial, name)) > 100_000)).toBe(true);
   process.kill(-Number(rsync.pid), 'SIGKILL');
   await once(rsync, 'exit');
   const [temporary] = readdirSync(partial);

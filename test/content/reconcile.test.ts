@@ -147,13 +147,16 @@ describe('reconcile when link and records do not agree', () => {
     await expectServed(at, 'b', live);
   });
 
-  test.each(['slots/c', '/etc', '../../elsewhere'])('points a live link to %j back to the live tree', async (target) => {
-    const at = await scene();
-    const live = at.add('a', 'live');
-    symlinkSync(target, at.layout.live('pond'));
-    await at.settle();
-    await expectServed(at, 'a', live);
-  });
+  test.each(['slots/c', '/etc', '../../elsewhere'])(
+    'points a live link to %j back to the live tree',
+    async (target) => {
+      const at = await scene();
+      const live = at.add('a', 'live');
+      symlinkSync(target, at.layout.live('pond'));
+      await at.settle();
+      await expectServed(at, 'a', live);
+    },
+  );
 
   test('takes a link that was moved to the previous tree for a rollback', async () => {
     const at = await scene();

@@ -6,7 +6,15 @@ import { CHANGE_FORMAT } from '../../content/change-list.js';
 /** Runs rsync as a pull does and appends what it changes to the list `log`. */
 export function rsyncCopy(source: string, target: string, log: string, options: readonly string[] = []): void {
   mkdirSync(target, { recursive: true });
-  const kept = ['--recursive', '--links', '--times', '--perms', '--hard-links', '--modify-window=-1', '--delete-during'];
+  const kept = [
+    '--recursive',
+    '--links',
+    '--times',
+    '--perms',
+    '--hard-links',
+    '--modify-window=-1',
+    '--delete-during',
+  ];
   const list = [`--log-file=${log}`, `--log-file-format=${CHANGE_FORMAT}`];
   execFileSync('rsync', [...kept, ...list, ...options, '--', `${source}/`, `${target}/`], {
     stdio: ['ignore', 'ignore', 'inherit'],
@@ -37,7 +45,9 @@ export function entries(root: string): Map<string, Stats> {
 
 /** Inode numbers of the files of a tree, by path. */
 export function inodes(root: string): Record<string, number> {
-  return Object.fromEntries([...entries(root)].filter(([, stat]) => stat.isFile()).map(([path, stat]) => [path, stat.ino]));
+  return Object.fromEntries(
+    [...entries(root)].filter(([, stat]) => stat.isFile()).map(([path, stat]) => [path, stat.ino]),
+  );
 }
 
 export function folders(root: string): string[] {

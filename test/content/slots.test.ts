@@ -306,7 +306,12 @@ describe('replayChanges with a list or a slot that is not to be trusted', () => 
   test('ignores paths that lead out, cannot be, or are no changes', async () => {
     const at = await withOutside();
     const before = snapshot(at.folder);
-    listOf(at, '*deleting   0 ../outside/file', `>f+++++++++ 4 ${'n'.repeat(300)}`, `>f+++++++++ 4 ${'l/'.repeat(3000)}x`);
+    listOf(
+      at,
+      '*deleting   0 ../outside/file',
+      `>f+++++++++ 4 ${'n'.repeat(300)}`,
+      `>f+++++++++ 4 ${'l/'.repeat(3000)}x`,
+    );
     listOf(at, '>f+++++++++ 4 other/is/a/file', '>f+++++++++ 4 zero\0byte', '.d..t...... 4096 ./');
     await replayChanges(at.list, at.live, at.staging);
     rmSync(at.list);
@@ -334,7 +339,8 @@ describe('restoreDeleted', () => {
     rmSync(join(at.staging, 'new'));
     expectEqual(at);
     const left: string[] = [];
-    for await (const change of readChanges(at.list)) if (change.path !== '.') left.push(`${change.kind} ${change.path}`);
+    for await (const change of readChanges(at.list))
+      if (change.path !== '.') left.push(`${change.kind} ${change.path}`);
     expect(left).toContain('file new');
     expect(left.filter((entry) => entry.startsWith('deleted'))).toEqual([]);
     expect(await changeListSize(`${at.list}.new`)).toBe(0);

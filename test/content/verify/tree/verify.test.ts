@@ -138,7 +138,16 @@ describe('verify of what else is in a tree', () => {
     }
     const found = (await check(root)).map(({ path }) => path).sort();
     expect(found).toEqual(['new\nline/link', 'not utf-8 \ufffd/link']);
-    expect((await check(root, names.map((name) => `${name}/link`))).map(({ path }) => path).sort()).toEqual(found);
+    expect(
+      (
+        await check(
+          root,
+          names.map((name) => `${name}/link`),
+        )
+      )
+        .map(({ path }) => path)
+        .sort(),
+    ).toEqual(found);
   });
 
   test('ignores what the list names and a later change has deleted', async () => {
