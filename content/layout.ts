@@ -12,7 +12,7 @@ import type { SlotName } from '../core/generation.js';
  *     mirrors/<mirror>/
  *       slots/a/  slots/b/          complete trees, hard-linked to each other
  *       live -> slots/a             the published one; replaced by rename(2)
- *       partial/                    what rsync has received of a file so far
+ *       partial/                    what rsync is receiving, where the tree is published in place
  *       changes/a  changes/b        rsync's itemised list of what a slot got since it was last equal to the other
  *       probe/                      the marker as upstream has it
  *     public/<mirror> -> ../mirrors/<mirror>/live

@@ -1,38 +1,59 @@
-import { chmod, mkdir, readdir, rename, rm } from 'node:fs/promises';
-import { bytePath, lstatOrNull } from './byte-path.js';
+import { chmod, mkdir, rename, rm } from 'node:fs/promises';
+import { bytePath, lstatOrNull, parentPath } from './byte-path.js';
+import { walk } from './walk.js';
 
-// with --temp-dir rsync receives into "<name>.<6 characters>", and renames when the file is complete
-const TEMPORARY = /^(.+)\.[A-Za-z0-9]{6}$/s;
-/** mkstemp(3) makes it for its owner alone; what rsync keeps as a partial file has the mode of the whole one. */
+/**
+ * The folder beside a file in which rsync keeps what it has received of it (--partial-dir), also that of
+ * --delay-updates. One folder for all partial files, outside of the tree, would be simpler; rsync with the fixes for
+ * CVE-2026-43619 (Debian's 3.2.7-1+deb12u5) no longer goes on from such.
+ */
+export const PARTIAL_FOLDER = '.~tmp~';
+
+// rsync receives "name" into ".name.AbC123" beside it, made by mkstemp(3) for its owner alone
+const TEMPORARY = /^\.(.+)\.[A-Za-z0-9]{6}$/s;
 const NOT_OWNER = 0o077;
 const PARTIAL_MODE = 0o644;
 
 /**
- * Turns what a killed rsync was receiving into partial files, which the next rsync goes on from.
- * rsync does this itself when it is asked to end, but not after `kill -9`. Returns how many were kept.
+ * Turns what a killed rsync was receiving into partial files, which the next rsync goes on from; rsync does this
+ * itself when it is asked to end. Returns how many were kept. A walk of the tree.
  */
-export async function salvagePartialFiles(folder: string): Promise<number> {
+export async function salvagePartialFiles(root: string): Promise<number> {
   let kept = 0;
-  const names = await readdir(folder, { encoding: 'latin1' }).catch(() => []);
-  for (const name of names) {
-    const original = TEMPORARY.exec(name)?.[1];
-    if (original === undefined) continue;
-    const temporary = bytePath(folder, name);
-    const partial = bytePath(folder, original);
-    const [received, known] = await Promise.all([lstatOrNull(temporary), lstatOrNull(partial)]);
-    if (!received?.isFile() || (received.mode & NOT_OWNER) !== 0) continue;
-    if (known && received.size <= known.size) await rm(temporary);
-    else {
-      await chmod(temporary, PARTIAL_MODE);
-      await rename(temporary, partial);
-      kept++;
-    }
+  for await (const { path, name, isFile } of walk(root)) {
+    const original = isFile ? TEMPORARY.exec(name)?.[1] : undefined;
+    if (original !== undefined && (await salvage(root, path, original))) kept++;
   }
   return kept;
 }
 
-/** Empties the folder: nothing in it is worth keeping once a tree is whole. */
-export async function clearPartialFiles(folder: string): Promise<void> {
-  await rm(folder, { recursive: true, force: true });
-  await mkdir(folder, { recursive: true });
+/** Removes all partial files, and what a killed rsync was receiving. A walk of the tree. */
+export async function dropPartialFiles(root: string): Promise<void> {
+  for await (const { path, name, isFolder, isFile } of walk(root)) {
+    if (isFolder && name === PARTIAL_FOLDER) await rm(bytePath(root, path), { recursive: true, force: true });
+    else if (isFile && TEMPORARY.test(name) && (await isTemporary(root, path))) await rm(bytePath(root, path));
+  }
+}
+
+async function salvage(root: string, path: string, original: string): Promise<boolean> {
+  const temporary = bytePath(root, path);
+  const found = await lstatOrNull(temporary);
+  if (!found || (found.mode & NOT_OWNER) !== 0) return false;
+  const parent = parentPath(path);
+  const folder = parent === '.' ? PARTIAL_FOLDER : `${parent}/${PARTIAL_FOLDER}`;
+  const partial = bytePath(root, `${folder}/${original}`);
+  const known = await lstatOrNull(partial);
+  if (known && found.size <= known.size) {
+    await rm(temporary);
+    return false;
+  }
+  await mkdir(bytePath(root, folder), { recursive: true });
+  await chmod(temporary, PARTIAL_MODE);
+  await rename(temporary, partial);
+  return true;
+}
+
+async function isTemporary(root: string, path: string): Promise<boolean> {
+  const found = await lstatOrNull(bytePath(root, path));
+  return found !== null && (found.mode & NOT_OWNER) === 0;
 }

@@ -3,7 +3,6 @@ import type { Generation, SlotName } from '../core/generation.js';
 import type { Run } from '../core/run.js';
 import type { Store } from '../store/open.js';
 import type { Layout } from './layout.js';
-import { salvagePartialFiles } from './partial-files.js';
 import { exposePublicly, hideFromPublic, liveSlot, switchLive } from './publish.js';
 import type { PublishedTrees, PublishedTreesOfMirror } from './published-trees.js';
 
@@ -29,7 +28,7 @@ export async function reconcile(options: ReconcileOptions, configured: Iterable<
 
 /** The part of `reconcile` for one mirror, into which nothing may be writing. */
 export async function settleMirror(options: ReconcileOptions, mirror: string): Promise<void> {
-  await cleanUp(options.layout, mirror);
+  await rm(`${options.layout.live(mirror)}.new`, { force: true });
   await settlePublishing(options, mirror);
   await showMirror(options, mirror);
 }
@@ -59,11 +58,6 @@ async function treesOf({ store, layout }: ReconcileOptions, mirror: string): Pro
     live: { generation: live, root: root(live) },
     previous: isWhole ? { generation: previous, root: root(previous) } : null,
   };
-}
-
-async function cleanUp(layout: Layout, mirror: string): Promise<void> {
-  await rm(`${layout.live(mirror)}.new`, { force: true });
-  await salvagePartialFiles(layout.partial(mirror));
 }
 
 /** Brings `live` and the records in agreement; what the link says counts, as long as it leads to a tree. */

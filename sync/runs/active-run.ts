@@ -1,12 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { clearPartialFiles } from '../../content/partial-files.js';
 import { messageOf } from '../../core/errors.js';
 import { backoffAfter, type FailureClass } from '../../core/failure.js';
 import { RUN_ACTIONS, NO_NUMBERS, type Run, type RunPhase, type RunProgress } from '../../core/run.js';
 import type { Log } from '../../platform/log.js';
 import { performRun } from './perform-run.js';
 import type { RunContext } from './run-context.js';
-import { RunFailure, RunStop } from './run-failure.js';
+import { isDiskFull, RunFailure, RunStop } from './run-failure.js';
 import { RunLog } from './run-log.js';
 
 const PROGRESS_EVERY_MS = 250;
@@ -66,9 +65,6 @@ export class ActiveRun {
     } finally {
       clearTimeout(limit);
     }
-    // what was received of a file must go, or the end could not even be recorded
-    if (end.failure === 'disk-full')
-      await clearPartialFiles(this.options.layout.partial(mirror.name)).catch(() => undefined);
     const { numbers, upstream, exitCode, marker } = this.#tally;
     this.#runLog.write(`Ended: ${end.outcome}. ${end.message}`);
     await this.#runLog.close();
@@ -141,11 +137,4 @@ export class ActiveRun {
     const retryAt = wait === null ? null : this.options.clock() + wait * 1000;
     return { outcome: 'failed', failure, message, retryAt };
   }
-}
-
-/** Of the file system, of its quota, of the database on it, or as this program says it. */
-const DISK_FULL_CODES: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT', 'SQLITE_FULL', 'no-space']);
-
-function isDiskFull(error: unknown): boolean {
-  return typeof error === 'object' && error !== null && 'code' in error && DISK_FULL_CODES.has(error.code);
 }

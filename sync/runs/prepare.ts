@@ -1,7 +1,9 @@
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { salvagePartialFiles } from '../../content/partial-files.js';
 import { replayChanges, restoreDeleted, linkTree } from '../../content/slots.js';
 import { otherSlot, type Generation, type SlotName, type StagingState } from '../../core/generation.js';
+import type { Run, RunOutcome } from '../../core/run.js';
 import type { RunContext } from './run-context.js';
 
 /** The slot that a run fills. */
@@ -14,10 +16,13 @@ export interface Staging {
   readonly changes: string;
   /** What was in it before this run. */
   readonly state: StagingState;
+  /** A run that did not come to its end may have left partial files in it. */
+  readonly unfinished: boolean;
 }
 
 /** The base recorded for a staging slot of a mirror that was never published. */
 const NO_BASE = 0;
+const MIDWAY: ReadonlySet<RunOutcome | null | undefined> = new Set(['failed', 'interrupted', 'cancelled'] as const);
 
 /**
  * Makes the staging slot ready: equal to the live tree at a cost of O(changes), or as an earlier run left it.
@@ -29,22 +34,20 @@ export async function prepare(context: RunContext): Promise<Staging> {
   const slot = slotToFill(context, live);
   const root = layout.slot(mirror.name, slot);
   const changes = layout.changes(mirror.name, slot);
-  await mkdir(layout.partial(mirror.name), { recursive: true });
   await mkdir(layout.slotsFolder(mirror.name), { recursive: true });
   await mkdir(dirname(changes), { recursive: true });
   retirePrevious(context);
   if (mirror.publish === 'in-place') {
-    await mkdir(root, { recursive: true });
-    await rm(changes, { force: true });
-    store.mirrors.setStaging(mirror.name, null);
-    return { slot, root, live, changes, state: live ? 'fresh' : 'continued' };
+    await prepareInPlace(context, root, changes);
+    const unfinished = MIDWAY.has(runBefore(context)?.outcome);
+    return { slot, root, live, changes, state: live ? 'fresh' : 'continued', unfinished };
   }
   const base = live?.id ?? NO_BASE;
   const known = store.mirrors.staging(mirror.name);
   let state: StagingState = live ? 'fresh' : 'continued';
   if (known?.base === base && (await exists(root))) {
     state = known.state;
-    if (state !== 'fresh') await takeUp(context, { live, root, changes });
+    if (state !== 'fresh') await takeUp(context, { live, root, changes, state });
   } else {
     store.mirrors.setStaging(mirror.name, null);
     await makeEqual(context, { live, slot, root });
@@ -52,7 +55,19 @@ export async function prepare(context: RunContext): Promise<Staging> {
   }
   // recorded before it is done: from here on the slot may hold something that the base has not
   store.mirrors.setStaging(mirror.name, { base, state: state === 'fresh' ? 'continued' : state });
-  return { slot, root, live, changes, state };
+  return { slot, root, live, changes, state, unfinished: known !== null && known.state !== 'fresh' };
+}
+
+async function prepareInPlace({ mirror, layout, store }: RunContext, root: string, changes: string): Promise<void> {
+  await mkdir(root, { recursive: true });
+  await rm(layout.partial(mirror.name), { recursive: true, force: true });
+  await mkdir(layout.partial(mirror.name));
+  await rm(changes, { force: true });
+  store.mirrors.setStaging(mirror.name, null);
+}
+
+function runBefore({ store, mirror, run }: RunContext): Run | undefined {
+  return store.runs.list(mirror.name, 1, run.id)[0];
 }
 
 function slotToFill({ mirror }: RunContext, live: Generation | null): SlotName {
@@ -90,11 +105,13 @@ async function makeEqual(
 }
 
 async function takeUp(
-  { mirror, store, layout, log, run }: RunContext,
-  { live, root, changes }: { live: Generation | null; root: string; changes: string },
+  context: RunContext,
+  { live, root, changes, state }: Pick<Staging, 'live' | 'root' | 'changes' | 'state'>,
 ): Promise<void> {
-  const before = store.runs.list(mirror.name, 1, run.id)[0];
+  const { mirror, layout, log } = context;
+  const before = runBefore(context);
   log.write(`Going on with what run ${before?.id ?? 'before'} left in the staging slot.`);
+  if (state === 'uncertain') log.write(`${await salvagePartialFiles(root)} partial files of it were kept.`);
   if (!live || (before?.outcome !== 'held' && before?.outcome !== 'quarantined')) return;
   // what upstream had lost may be back: then it need not be fetched again
   const restored = await restoreDeleted(changes, layout.slot(mirror.name, live.slot), root);

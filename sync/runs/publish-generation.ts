@@ -1,4 +1,3 @@
-import { clearPartialFiles } from '../../content/partial-files.js';
 import { exposePublicly, flushTree, switchLive } from '../../content/publish.js';
 import type { Generation } from '../../core/generation.js';
 import type { Staging } from './prepare.js';
@@ -27,7 +26,6 @@ export async function publishGeneration(context: RunContext, staging: Staging): 
   await switchLive(layout, mirror.name, staging.slot);
   recordSwitch(context, staging, generation);
   await exposePublicly(layout, mirror.name);
-  await clearPartialFiles(layout.partial(mirror.name));
   log.write(`Generation ${generation.id} published from slot ${staging.slot} in ${clock() - started} ms.`);
   return { ...generation, state: 'live' };
 }

@@ -1,4 +1,5 @@
 import { changeListSize } from '../../content/change-list.js';
+import { dropPartialFiles } from '../../content/partial-files.js';
 import type { Marker } from '../../core/marker.js';
 import type { Stage } from '../../core/mirror.js';
 import type { RunNumbers } from '../../core/run.js';
@@ -9,7 +10,7 @@ import { watchDisk } from './disk-watch.js';
 import type { Staging } from './prepare.js';
 import { probeMarker } from './probe-marker.js';
 import type { RunContext } from './run-context.js';
-import { RunFailure } from './run-failure.js';
+import { isDiskFull, RunFailure } from './run-failure.js';
 import { upstreamRequest } from './upstream-request.js';
 
 const MOST_PASSES = 3;
@@ -36,13 +37,33 @@ export async function pullPasses(
   const changesFrom = await changeListSize(staging.changes);
   let marker = firstMarker;
   for (let pass = 1; ; pass++) {
-    const vanished = await pullStages(context, upstream, staging, pass);
+    const vanished = await pullOrMakeRoom(context, upstream, staging, pass);
     const after = await probeMarker(context, upstream);
     const moved = after?.value !== marker?.value;
-    if (!moved && !vanished) return { changesFrom, marker, moving: false };
-    context.log.write(moved ? 'The marker moved during the pull.' : 'Files vanished at upstream during the pull.');
-    if (pass === MOST_PASSES) return { changesFrom, marker, moving: true };
+    const moving = moved || vanished;
+    if (moving)
+      context.log.write(moved ? 'The marker moved during the pull.' : 'Files vanished at upstream during the pull.');
+    if (!moving || pass === MOST_PASSES) {
+      // those of files that upstream has no more: nothing else would ever remove them
+      if (staging.unfinished) await dropPartialFiles(staging.root);
+      return { changesFrom, marker, moving };
+    }
     marker = after;
+  }
+}
+
+/** On a full disk the end of the run could not even be recorded while partial files take up what is left. */
+async function pullOrMakeRoom(
+  context: RunContext,
+  upstream: Upstream,
+  staging: Staging,
+  pass: number,
+): Promise<boolean> {
+  try {
+    return await pullStages(context, upstream, staging, pass);
+  } catch (error) {
+    if (isDiskFull(error)) await dropPartialFiles(staging.root);
+    throw error;
   }
 }
 
@@ -80,9 +101,9 @@ async function pullStage(
       env: { ...upstreamRequest(context, upstream).env, ...(await share.environment()) },
       stage,
       destination: staging.root,
-      partial: layout.partial(mirror.name),
       changes: staging.changes,
       inPlace: mirror.publish === 'in-place',
+      temporary: layout.partial(mirror.name),
       bandwidth: share.fixedLimit,
       onProgress: (progress) =>
         tell.progress({

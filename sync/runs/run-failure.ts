@@ -22,3 +22,12 @@ export class RunStop extends Error {
     this.name = 'RunStop';
   }
 }
+
+/** Of the file system, of its quota, of the database on it, or as this program says it. */
+const DISK_FULL_CODES: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT', 'SQLITE_FULL', 'no-space']);
+
+/** Whether a run came to its end because the disk is full, whoever noticed it first. */
+export function isDiskFull(error: unknown): boolean {
+  if (error instanceof RunFailure) return error.failure === 'disk-full';
+  return typeof error === 'object' && error !== null && 'code' in error && DISK_FULL_CODES.has(error.code);
+}

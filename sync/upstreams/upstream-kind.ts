@@ -32,12 +32,12 @@ export type ProbeResult =
 export interface PullRequest extends UpstreamRequest {
   readonly stage: Stage;
   readonly destination: string;
-  /** Folder for what is received of a file so far. */
-  readonly partial: string;
   /** File that the itemised changes are appended to. */
   readonly changes: string;
   /** Readers see the destination while it is filled. */
   readonly inPlace: boolean;
+  /** Where files are received that readers must not see. */
+  readonly temporary: string;
   /** Bytes a second that this pull may use; null is no limit. */
   readonly bandwidth: number | null;
   readonly onProgress: (progress: PullProgress) => void;

@@ -7,7 +7,6 @@ import {
   readlinkSync,
   rmSync,
   symlinkSync,
-  writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -263,13 +262,5 @@ describe('reconcile of runs and leftovers', () => {
     await at.settle();
     await expectServed(at, 'a', live);
     expect(readdirSync(at.layout.publicFolder).sort()).toEqual(['a folder of the operator', 'own', 'pond']);
-  });
-
-  test('keeps what a killed rsync was receiving', async () => {
-    const at = await scene();
-    mkdirSync(at.layout.partial('pond'));
-    writeFileSync(join(at.layout.partial('pond'), 'file.AbC123'), 'half', { mode: 0o600 });
-    await at.settle();
-    expect(readdirSync(at.layout.partial('pond'))).toEqual(['file']);
   });
 });

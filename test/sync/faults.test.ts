@@ -186,7 +186,6 @@ test('an upstream that disappears mid-file is resumed from the partial file', as
   expect(await millpond.sync('pond')).toMatchObject({ outcome: 'updated' });
   expect(proxy.bytesDown() - before).toBeLessThan(size * 0.5);
   expect(snapshot(millpond.layout.live('pond'))).toEqual(snapshot(join(folder, 'up')));
-  expect(readdirSync(millpond.layout.partial('pond'))).toEqual([]);
 });
 
 test('an upstream that turns empty is quarantined; live stays, and nothing is fetched twice when it is back', async () => {
@@ -353,4 +352,24 @@ test('what the operator excludes later is removed from the tree', async () => {
   millpond.engine.apply({ ...millpond.settings, mirrors: new Map([['pond', mirror]]) });
   await millpond.sync('pond');
   expect(Object.keys(snapshot(live()))).toEqual(['pool/x_amd64.deb']);
+});
+
+test('partial files of what upstream has no more are gone when the next run publishes', async () => {
+  const folder = await tempFolder();
+  const up = join(folder, 'up');
+  writeTree(up, { stays: '1', 'deep/big.iso': randomBytes(4_000_000) });
+  const daemon = await startDaemon({ modules: { pond: up } });
+  onTestFinished(() => daemon.stop());
+  const proxy = await startCuttingProxy(daemon.port);
+  onTestFinished(() => proxy.stop());
+  const mirror = testMirror({ name: 'pond', upstreams: [proxy.url('pond')] });
+  const millpond = await startEngine(testSettings(folder, [mirror]));
+  onTestFinished(() => millpond.stop());
+  proxy.cutAfter(2_000_000);
+  expect(await millpond.sync('pond')).toMatchObject({ outcome: 'failed' });
+  expect(Object.keys(snapshot(millpond.layout.slot('pond', 'a')))).toContain('deep/.~tmp~/big.iso');
+  rmSync(join(up, 'deep/big.iso'));
+  writeTree(up, { 'deep/other': '2' });
+  expect(await millpond.sync('pond')).toMatchObject({ outcome: 'updated' });
+  expect(snapshot(millpond.layout.live('pond'))).toEqual(snapshot(up));
 });

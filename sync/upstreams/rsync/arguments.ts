@@ -1,18 +1,19 @@
 import type { Mirror, Stage } from '../../../core/mirror.js';
 import type { Upstream } from '../../../core/upstream.js';
 import { CHANGE_FORMAT } from '../../../content/change-list.js';
+import { PARTIAL_FOLDER } from '../../../content/partial-files.js';
 import type { PullRequest, UpstreamRequest } from '../upstream-kind.js';
 
 const CONNECT_TIMEOUT_S = 60;
 
 /** The argument vector of one pull. Nothing in it goes through a shell, and no secret is in it. */
 export function pullArguments(request: PullRequest): string[] {
-  const { mirror, stage, upstream, destination, partial, inPlace, bandwidth } = request;
+  const { mirror, stage, upstream, destination, temporary, inPlace, bandwidth } = request;
   return [
     // no owners, devices or specials; permissions are normalised, since slots share inodes
     ...['--recursive', '--links', '--times', '--perms', '--chmod=D755,F644', '--hard-links', '--safe-links'],
     '--modify-window=-1', // nanoseconds: a file of the same size may be replaced within one second
-    ...transferOptions(partial, inPlace),
+    ...(inPlace ? ['--delay-updates', `--temp-dir=${temporary}`] : [`--partial-dir=${PARTIAL_FOLDER}`]),
     ...(stage.delete ? [inPlace ? '--delete-delay' : '--delete-during'] : []),
     ...['--info=progress2,symsafe', '--stats', '--no-human-readable', '--outbuf=L'],
     ...[`--log-file=${request.changes}`, `--log-file-format=${CHANGE_FORMAT}`],
@@ -43,12 +44,6 @@ export function passwordOption(upstream: Upstream, password: string | null): str
   return password !== null && upstream.kind === 'daemon' ? ['--password-file=-'] : [];
 }
 
-function transferOptions(partial: string, inPlace: boolean): string[] {
-  // in place, the delayed updates are rsync's own partial files, each beside its target
-  if (inPlace) return ['--delay-updates', `--temp-dir=${partial}`];
-  return [`--partial-dir=${partial}`, `--temp-dir=${partial}`];
-}
-
 function connectionOptions({ mirror, upstream, knownHosts }: UpstreamRequest): string[] {
   const timeout = `--timeout=${mirror.stall}`;
   if (upstream.kind === 'daemon') return [timeout, `--contimeout=${Math.min(CONNECT_TIMEOUT_S, mirror.stall)}`];
@@ -73,7 +68,7 @@ function sshCommand(mirror: Mirror, knownHosts: string): string {
  */
 function filters(mirror: Mirror, stage: Stage): string[] {
   return [
-    '--filter=H .~tmp~/',
+    `--filter=H ${PARTIAL_FOLDER}`,
     ...mirror.exclude.map((pattern) => `--filter=H ${pattern}`),
     ...stage.include.map((pattern) => `--filter=+ ${pattern}`),
     ...stage.exclude.map((pattern) => `--filter=- ${pattern}`),
