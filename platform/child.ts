@@ -25,12 +25,17 @@ export interface ChildOptions {
 export interface Child {
   readonly pid: number;
   readonly ended: Promise<ChildEnd>;
-  /** TERM to the whole process group, KILL after `graceMs`; resolves when it has ended. The first reason is kept. */
+  /**
+   * TERM to the program, soon after to its whole process group, KILL to that after `graceMs`; resolves when all have
+   * ended. The first reason is kept.
+   */
   end(because: string, graceMs?: number): Promise<ChildEnd>;
 }
 
 const STDERR_KEPT = 64 * 1024;
 const DEFAULT_GRACE_MS = 10_000;
+/** rsync ends its receiver itself, well under a second; when both get TERM at once, the receiver may hang. */
+const LEADER_ALONE_MS = 2_000;
 
 /**
  * Starts `file` with an argument vector, never through a shell, as the leader of a process group of its own.
@@ -64,11 +69,11 @@ export function startChild(file: string, args: readonly string[], options: Child
   });
   let endedBecause: string | null = null;
   let isOver = false;
-  let killer: NodeJS.Timeout | undefined;
+  const timers: NodeJS.Timeout[] = [];
   const ended = subprocess.then((result): ChildEnd => {
     isOver = true;
-    clearTimeout(killer);
-    if (endedBecause !== null) signalGroup(pid, 'SIGKILL'); // forks that outlive their leader
+    for (const timer of timers) clearTimeout(timer);
+    if (endedBecause !== null) send('SIGKILL', -pid); // forks that outlive their leader
     return {
       code: result.exitCode ?? null,
       signal: result.signal ?? null,
@@ -83,8 +88,9 @@ export function startChild(file: string, args: readonly string[], options: Child
       // once it has ended, its number may be that of somebody else's process
       if (endedBecause === null && !isOver) {
         endedBecause = because;
-        signalGroup(pid, 'SIGTERM');
-        killer = setTimeout(() => signalGroup(pid, 'SIGKILL'), graceMs);
+        send('SIGTERM', pid);
+        timers.push(setTimeout(() => send('SIGTERM', -pid), Math.min(LEADER_ALONE_MS, graceMs)));
+        timers.push(setTimeout(() => send('SIGKILL', -pid), graceMs));
       }
       return ended;
     },
@@ -133,10 +139,11 @@ function minimalEnvironment(): Record<string, string> {
   return environment;
 }
 
-function signalGroup(pid: number, signal: NodeJS.Signals): void {
+/** To a process, or with a negative number to its whole group (kill(2)). */
+function send(signal: NodeJS.Signals, pid: number): void {
   try {
-    process.kill(-pid, signal);
+    process.kill(pid, signal);
   } catch {
-    // ESRCH: the whole group is gone already, which is what was wanted
+    // ESRCH: it is gone already, which is what was wanted
   }
 }

@@ -47,7 +47,7 @@ export async function prepare(context: RunContext): Promise<Staging> {
   let state: StagingState = live ? 'fresh' : 'continued';
   if (known?.base === base && (await exists(root))) {
     state = known.state;
-    if (state !== 'fresh') await takeUp(context, { live, root, changes, state });
+    if (state !== 'fresh') await takeUp(context, { live, root, changes });
   } else {
     store.mirrors.setStaging(mirror.name, null);
     await makeEqual(context, { live, slot, root });
@@ -106,12 +106,13 @@ async function makeEqual(
 
 async function takeUp(
   context: RunContext,
-  { live, root, changes, state }: Pick<Staging, 'live' | 'root' | 'changes' | 'state'>,
+  { live, root, changes }: Pick<Staging, 'live' | 'root' | 'changes'>,
 ): Promise<void> {
   const { mirror, layout, log } = context;
   const before = runBefore(context);
   log.write(`Going on with what run ${before?.id ?? 'before'} left in the staging slot.`);
-  if (state === 'uncertain') log.write(`${await salvagePartialFiles(root)} partial files of it were kept.`);
+  // rsync keeps them itself, unless it had to be killed
+  if (MIDWAY.has(before?.outcome)) log.write(`${await salvagePartialFiles(root)} partial files of it were kept.`);
   if (!live || (before?.outcome !== 'held' && before?.outcome !== 'quarantined')) return;
   // what upstream had lost may be back: then it need not be fetched again
   const restored = await restoreDeleted(changes, layout.slot(mirror.name, live.slot), root);

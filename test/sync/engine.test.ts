@@ -9,7 +9,7 @@ import { startCuttingProxy, type CuttingProxy } from '../fixtures/cutting-proxy.
 import { startEngine, testMirror, testSettings, type TestEngine } from '../fixtures/engine.js';
 import { startDaemon } from '../fixtures/rsync-daemon.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
-import { snapshot, writeTree } from '../fixtures/tree.js';
+import { largestFile, snapshot, writeTree } from '../fixtures/tree.js';
 
 interface Yard {
   readonly folder: string;
@@ -173,6 +173,8 @@ test('stop ends a run as interrupted, and the next start takes it up from its pa
   const run = first.engine.trigger('pond', 'manual');
   await proxy.untilDown(2_000_000);
   proxy.stall();
+  // what the proxy has sent may not have come yet
+  await expect.poll(() => largestFile(first.layout.slot('pond', 'a'))).toBeGreaterThan(1_500_000);
   await first.engine.stop();
   expect(first.store.runs.mustGet(run.id)).toMatchObject({ outcome: 'interrupted' });
   await first.stop();

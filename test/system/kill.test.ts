@@ -9,7 +9,7 @@ import { startCuttingProxy } from '../fixtures/cutting-proxy.js';
 import { startProgram, type Program } from '../fixtures/program.js';
 import { startDaemon } from '../fixtures/rsync-daemon.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
-import { snapshot, writeTree } from '../fixtures/tree.js';
+import { largestFile, snapshot, writeTree } from '../fixtures/tree.js';
 
 const KILLS = 32;
 
@@ -130,6 +130,8 @@ test('a transfer that kill -9 broke goes on from what had come', async () => {
   await killed.trigger('pond');
   await proxy.untilDown(size * 0.75);
   proxy.stall();
+  // what the proxy has sent may not have come yet
+  await expect.poll(() => largestFile(join(killed.data, 'mirrors/pond/slots/a'))).toBeGreaterThan(size * 0.6);
   await killed.end('SIGKILL');
   proxy.resume();
   const before = proxy.bytesDown();
