@@ -57,13 +57,7 @@ async function setUp(folder: string, options: SyncBenchOptions, children: ChildP
   writeFileSync(config, `port = ${port}\naddress = 127.0.0.1\nuse chroot = no\n${ids}[up]\npath = ${up}\n`);
   children.push(spawn('rsync', ['--daemon', '--no-detach', `--config=${config}`], { stdio: 'ignore' }));
   const url = `rsync://127.0.0.1:${port}/up/`;
-  const settings = {
-    data: './data',
-    listen: { http: '127.0.0.1:0' },
-    sync: { jitter: '0s', reserve: '0%' },
-    mirrors: { up: { upstream: url, schedule: 'manual', marker: { path: 'marker', parser: 'text' } } },
-  };
-  writeFileSync(join(folder, 'millpond.yaml'), stringify(settings));
+  configure(folder, url, {});
   const main = join(PACKAGE_ROOT, 'dist', 'cli', 'main.js');
   const millpond = spawn(process.execPath, [main, 'serve', '--config', join(folder, 'millpond.yaml')], {
     env: { ...process.env, MILLPOND_LOG: 'error' },
@@ -76,16 +70,32 @@ async function setUp(folder: string, options: SyncBenchOptions, children: ChildP
   return { folder, up, url, client, millpond, options };
 }
 
+function configure(folder: string, upstream: string, mirror: object): void {
+  const settings = {
+    data: './data',
+    listen: { http: '127.0.0.1:0' },
+    sync: { jitter: '0s', reserve: '0%' },
+    mirrors: { up: { upstream, schedule: 'manual', ...mirror } },
+  };
+  writeFileSync(join(folder, 'millpond.yaml'), stringify(settings));
+}
+
 async function measure(bench: Bench): Promise<void> {
   const { options } = bench;
   const first = await pair(bench, 1, { force: false });
   report(options, `first sync of ${options.files} files`, first, null);
-  const noProbe = await pair(bench, options.repeat, { force: true });
+  await pair(bench, 1, { force: false }); // builds the second slot
+  const noProbe = await pair(bench, options.repeat, { force: false });
   report(options, 'nothing changed, without probe', noProbe, 1.1);
+  const changedNoProbe = await pair(bench, options.repeat, { force: false, change: true });
+  report(options, `${CHANGED} changed files, without probe`, changedNoProbe, 1.2);
+  configure(bench.folder, bench.url, { marker: { path: 'marker', parser: 'text' } });
+  await bench.client.reload();
+  await pair(bench, 1, { force: false }); // learns the marker
   const probed = await pair(bench, options.repeat, { force: false });
   report(options, 'nothing changed, with probe', probed, 0.2);
   const changed = await pair(bench, options.repeat, { force: false, change: true });
-  report(options, `${CHANGED} changed files`, changed, 1.2);
+  report(options, `${CHANGED} changed files, with probes`, changed, 1.2);
   say(options, 'replay of the last change list, ms', logFigures(bench, /in (\d+) ms\.$/, /made equal/));
   say(options, 'publish step, ms (goal <= 500)', logFigures(bench, /in (\d+) ms\.$/, /published/));
   const peak = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${bench.millpond.pid}/status`, 'utf8'))?.[1];

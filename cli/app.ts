@@ -1,11 +1,9 @@
-import { mkdir, realpath } from 'node:fs/promises';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadSettings } from '../config/load.js';
 import { Layout } from '../content/layout.js';
 import { PublishedTrees } from '../content/published-trees.js';
 import { reconcile } from '../content/reconcile.js';
-import { MillpondError, messageOf } from '../core/errors.js';
 import { createLog, type Log } from '../platform/log.js';
 import { PACKAGE_ROOT } from '../platform/package-root.js';
 import { endProcesses, processesWithEnvironment } from '../platform/processes.js';
@@ -17,6 +15,7 @@ import { lockDataFolder } from '../store/lock.js';
 import { openStore } from '../store/open.js';
 import { SyncEngine } from '../sync/engine.js';
 import { DATA_FOLDER_VARIABLE } from '../sync/runs/upstream-request.js';
+import { explainDataFolder, openDataFolder } from './data-folder.js';
 import { reloader } from './reload.js';
 
 export interface AppOptions {
@@ -66,7 +65,9 @@ async function start(options: AppOptions, undo: (() => Promise<void> | void)[]):
   undo.push(() => store.close());
   const trees = new PublishedTrees();
   const reconcileWith = { store, layout, trees, clock, log };
-  await reconcile(reconcileWith, settings.mirrors.keys());
+  await reconcile(reconcileWith, settings.mirrors.keys()).catch((error: unknown) => {
+    throw explainDataFolder(data, error);
+  });
   const engine = new SyncEngine({ settings, store, layout, trees, log, clock, random: Math.random });
   undo.push(() => engine.stop());
 
@@ -104,18 +105,6 @@ async function start(options: AppOptions, undo: (() => Promise<void> | void)[]):
     lock.release();
   }
   return { addresses, reload, stop: () => (stopping ??= stop()) };
-}
-
-async function openDataFolder(folder: string): Promise<string> {
-  try {
-    await mkdir(folder, { recursive: true });
-    return await realpath(folder);
-  } catch (error) {
-    throw new MillpondError('unavailable', `the data folder "${folder}" cannot be used: ${messageOf(error)}`, {
-      hint: 'It must exist or be creatable, and be writable by the user that runs Millpond.',
-      cause: error,
-    });
-  }
 }
 
 /** Processes of a program that was killed would write into the trees; the lock says that it is gone. */

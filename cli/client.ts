@@ -136,7 +136,9 @@ export class ControlClient {
       case 'ENOTDIR':
       case 'ECONNREFUSED':
         return new MillpondError('unavailable', `Millpond is not running for the data folder "${dataFolder}"`, {
-          hint: 'Start it with `millpond serve` (or `systemctl start millpond`); `--config` names another configuration.',
+          hint:
+            'Start it with `millpond serve` (or `systemctl start millpond`); `--config` names another configuration. ' +
+            'It may also run with another `data:` than the file names now: put that back, or end the process.',
         });
       case 'EACCES':
       case 'EPERM':

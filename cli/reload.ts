@@ -40,11 +40,11 @@ async function reload(parts: ReloadParts): Promise<{ changed: string[] }> {
     throw new MillpondError('invalid', `data: "${next.data}" cannot be changed while Millpond runs`, {
       hint: 'Stop Millpond, move the folder, and start it again.',
     });
-  await parts.listeners.apply(next.listen.http);
+  const addresses = await parts.listeners.apply(next.listen.http);
   parts.use(next);
   await showMirrors(next, before, parts);
   parts.engine.apply(next);
-  parts.log.info({ changed }, 'the configuration was read again');
+  parts.log.info({ changed, addresses }, 'the configuration was read again');
   return { changed };
 }
 

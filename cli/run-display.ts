@@ -1,6 +1,6 @@
 import type { EngineEvent } from '../core/engine.js';
 import type { RunProgress } from '../core/run.js';
-import { formatBytes, formatCount, formatDuration } from '../core/units.js';
+import { formatBytes, formatFiles, formatDuration } from '../core/units.js';
 import { phaseWords } from '../core/verdict-words.js';
 import type { CliContext } from './context.js';
 import { printable } from './printable.js';
@@ -38,7 +38,7 @@ export function progressText(progress: RunProgress): string {
     `${Math.floor(percent)} %`,
     formatBytes(bytes),
     `${formatBytes(rate)}/s`,
-    `${formatCount(files)} files`,
+    `${formatFiles(files)}`,
   ];
   if (eta !== null) parts.push(`${formatDuration(eta)} left`);
   return parts.join('  ');
@@ -77,7 +77,8 @@ function lineDisplay(context: CliContext): RunDisplay {
   };
   return {
     show(event) {
-      if (event.type === 'mirror.changed' || event.type === 'run.ended') return;
+      // whether it waits is told with the answer, which may be newer than the event
+      if (event.type === 'mirror.changed' || event.type === 'run.queued' || event.type === 'run.ended') return;
       if (event.type !== 'run.progress') return print(event.run.phase, phaseWords(event.run.phase));
       const { progress } = event;
       const step = Math.floor(progress.percent / PERCENT_STEP);

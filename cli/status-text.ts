@@ -1,6 +1,6 @@
 import type { Run } from '../core/run.js';
 import { utcMinute } from '../core/sentence.js';
-import { formatBytes, formatCount, formatDuration } from '../core/units.js';
+import { formatBytes, formatCount, formatFiles, formatDuration } from '../core/units.js';
 import { VERDICT_SIGNS } from '../core/verdict-words.js';
 import { phaseWords } from '../core/verdict-words.js';
 import type { ProgramStatus } from '../server/control.js';
@@ -36,7 +36,7 @@ export function mirrorText(mirror: MirrorStatus): string {
     verdict.sentence,
     verdict.next.text,
     '',
-    table(facts.map(([name, text]) => [`${name}:`, text])),
+    table(facts.map(([name, text]) => [name && `${name}:`, text])),
   ]
     .filter((line, index) => line !== '' || index === 3)
     .join('\n');
@@ -47,7 +47,7 @@ export function runNumbersText({ numbers, startedAt, endedAt }: Run): string {
   const { transferredFiles, receivedBytes, deletedFiles } = numbers;
   const lasted = startedAt !== null && endedAt !== null ? ` in ${formatDuration((endedAt - startedAt) / 1000)}` : '';
   const deleted = deletedFiles > 0 ? `, ${formatCount(deletedFiles)} deleted` : '';
-  return `${formatCount(transferredFiles)} files transferred${deleted}, ${formatBytes(receivedBytes)} received${lasted}`;
+  return `${formatFiles(transferredFiles)} transferred${deleted}, ${formatBytes(receivedBytes)} received${lasted}`;
 }
 
 type Fact = readonly [name: string, text: string];
@@ -57,10 +57,7 @@ function publishedFacts({ published, publish }: MirrorStatus): Fact[] {
   if (!published) return [['Published', `not yet${how}`]];
   const { id, files, bytes, publishedAt, confirmedAt } = published;
   return [
-    [
-      'Published',
-      `generation ${id} at ${utcMinute(publishedAt)}: ${formatCount(files)} files, ${formatBytes(bytes)}${how}`,
-    ],
+    ['Published', `generation ${id} at ${utcMinute(publishedAt)}: ${formatFiles(files)}, ${formatBytes(bytes)}${how}`],
     ['In step', utcMinute(confirmedAt)],
   ];
 }

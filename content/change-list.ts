@@ -27,6 +27,7 @@ const STAMP_AHEAD = new RegExp(`(?=${STAMP.source})`);
 const RECORD = new RegExp(`^${STAMP.source}([<>ch.][fdLDS].{9}|\\*deleting {2}) (\\d+) (.+)$`, 's');
 /** Longer than any record of rsync; what goes on for longer is no list. */
 const LONGEST = 64 * 1024;
+const CHUNK_BYTES = 64 * 1024;
 const KINDS: Readonly<Record<string, Change['kind']>> = { f: 'file', d: 'folder', L: 'link' };
 
 /** Reads one record of the list (bytes in latin1); undefined for anything that is not an itemised change. */
@@ -67,53 +68,65 @@ export async function changeListSize(file: string): Promise<number> {
   }
 }
 
-/** The changes recorded from byte `from` on, in order. A missing list has none; a torn last line is left out. */
-export async function* readChanges(file: string, from = 0): AsyncGenerator<Change> {
-  for await (const record of records(file, from)) {
-    const change = parseChange(record);
-    if (change) yield change;
-  }
+/** The changes recorded in bytes `from` up to `to`, in order. A missing list has none; a torn last line is left out. */
+export async function* readChanges(file: string, from = 0, to = Infinity): AsyncGenerator<Change> {
+  for await (const records of recordsByChunk(file, from, to))
+    for (const record of records) {
+      const change = parseChange(record);
+      if (change) yield change;
+    }
 }
 
 /** Takes the deletions out of the list, once they have been undone. */
 export async function dropDeletions(file: string): Promise<void> {
   async function* kept(): AsyncGenerator<Buffer> {
-    for await (const record of records(file, 0))
-      if (parseChange(record)?.kind !== 'deleted') yield Buffer.from(`${record}\n`, 'latin1');
+    for await (const records of recordsByChunk(file, 0))
+      for (const record of records)
+        if (parseChange(record)?.kind !== 'deleted') yield Buffer.from(`${record}\n`, 'latin1');
   }
   await pipeline(kept, createWriteStream(`${file}.new`));
   await rename(`${file}.new`, file);
 }
 
-/**
- * What begins with a time stamp, up to the next one, bytes in latin1. A record is not always a line: rsync 3.2
- * writes a newline in a name as it is, every version cuts off the end of a long line with its newline, and goes on
- * behind what a killed one had begun.
- */
-async function* records(file: string, from: number): AsyncGenerator<string> {
-  let record = '';
-  for await (const line of lines(file, from))
-    for (const part of line.split(STAMP_AHEAD)) {
-      if (!STAMP.test(part)) {
-        if (record !== '' && record.length < LONGEST) record += `\n${part}`;
-        continue;
-      }
-      if (record !== '') yield record;
-      record = part;
-    }
-  if (record !== '') yield record;
-}
-
-/** Whole lines from byte `from` on, bytes in latin1. */
-async function* lines(file: string, from: number): AsyncGenerator<string> {
-  let rest = '';
+/** The records of the list from byte `from` on, as many at a time as a read brings; bytes in latin1. */
+async function* recordsByChunk(file: string, start: number, to = Infinity): AsyncGenerator<string[]> {
+  const splitter = new RecordSplitter();
   try {
-    for await (const chunk of createReadStream(file, { start: from, encoding: 'latin1', highWaterMark: 256 * 1024 })) {
-      const parts = (rest + (chunk as string)).split('\n');
-      rest = (parts.pop() ?? '').slice(-LONGEST);
-      yield* parts;
-    }
+    const range = { start, end: to - 1, highWaterMark: CHUNK_BYTES };
+    for await (const chunk of createReadStream(file, { ...range, encoding: 'latin1' }))
+      yield splitter.push(chunk as string);
+    yield splitter.end();
   } catch (error) {
     if (systemCode(error) !== 'ENOENT') throw error;
+  }
+}
+
+/**
+ * A record is what begins with a time stamp, up to the next one. It is not always a line: rsync 3.2 writes a newline in
+ * a name as it is, every version cuts off the end of a long line with its newline, and goes on behind what a killed one
+ * had begun.
+ */
+class RecordSplitter {
+  #rest = '';
+  #record = '';
+
+  push(chunk: string): string[] {
+    const lines = (this.#rest + chunk).split('\n');
+    this.#rest = (lines.pop() ?? '').slice(-LONGEST);
+    const complete: string[] = [];
+    for (const line of lines) for (const part of line.split(STAMP_AHEAD)) this.#take(part, complete);
+    return complete;
+  }
+
+  /** What has no newline yet was torn, and is left out. */
+  end(): string[] {
+    return this.#record === '' ? [] : [this.#record];
+  }
+
+  #take(part: string, complete: string[]): void {
+    if (STAMP.test(part)) {
+      if (this.#record !== '') complete.push(this.#record);
+      this.#record = part;
+    } else if (this.#record !== '' && this.#record.length < LONGEST) this.#record += `\n${part}`;
   }
 }

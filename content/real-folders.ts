@@ -20,6 +20,11 @@ export class RealFolders {
     return (await this.#isFolder(parentPath(path), false)) ? lstatOrNull(bytePath(this.root, path)) : null;
   }
 
+  /** Whether `path` is a folder, not behind a link. */
+  has(path: string): Promise<boolean> {
+    return this.#isFolder(path, false);
+  }
+
   /** Makes the folder and those above it; false when something else is in the way. Throws only when the disk is full. */
   make(path: string): Promise<boolean> {
     return this.#isFolder(path, true);

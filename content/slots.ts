@@ -5,6 +5,7 @@ import { runChild } from '../platform/child.js';
 import { bytePath, lstatOrNull, parentPath } from './byte-path.js';
 import { dropDeletions, readChanges, type Change } from './change-list.js';
 import { eachLimited } from './each-limited.js';
+import { replayPlainly } from './plain-replay.js';
 import { RealFolders } from './real-folders.js';
 
 const UNDER_WAY = 16;
@@ -37,6 +38,8 @@ export async function linkTree(
  * Torn or lost lists are harmless, since the pull that follows makes the tree right. Returns the paths looked at.
  */
 export async function replayChanges(list: string, source: string, target: string): Promise<number> {
+  const quick = await replayPlainly(list, source, target);
+  if (quick.complete) return quick.paths;
   const replayed = await clearTheWay(list, source, target);
   const from = new RealFolders(source);
   const to = new RealFolders(target);

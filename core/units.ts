@@ -78,6 +78,11 @@ export function formatCount(count: number): string {
   return COUNT.format(count);
 }
 
+/** `1 file`, `2,000 files`. */
+export function formatFiles(count: number): string {
+  return `${formatCount(count)} ${count === 1 ? 'file' : 'files'}`;
+}
+
 const TWO_UNITS = [
   { unit: 'd', size: 86_400, next: 'h', nextSize: 3_600 },
   { unit: 'h', size: 3_600, next: 'min', nextSize: 60 },

@@ -3,7 +3,7 @@ import type { Generation } from './generation.js';
 import type { Mirror } from './mirror.js';
 import type { Run } from './run.js';
 import { moment, say, type Sentence } from './sentence.js';
-import { formatCount, formatDuration } from './units.js';
+import { formatFiles, formatDuration } from './units.js';
 import { failureWords, phaseWords, type VerdictWord } from './verdict-words.js';
 
 /** The state of a mirror: one word, one sentence, since when, on what grounds, and what happens next. */
@@ -93,7 +93,7 @@ function held(s: Situation): Verdict | undefined {
   const share = s.live && s.live.files > 0 ? ` (${Math.round((100 * deletedFiles) / s.live.files)} % of the tree)` : '';
   const what =
     deletedFiles > 0
-      ? `Upstream removed ${formatCount(deletedFiles)} files${share}`
+      ? `Upstream removed ${formatFiles(deletedFiles)}${share}`
       : withoutStop(run.message ?? 'The new tree is over a limit');
   return verdict(s, 'held', say`${what}; waiting for a person. ${serving(s)}`, {
     since: run.endedAt,

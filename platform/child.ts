@@ -1,4 +1,5 @@
 import { execa } from 'execa';
+import type { Readable } from 'node:stream';
 import { MillpondError, messageOf } from '../core/errors.js';
 
 /** How a child process ended. Exactly one of `code` and `signal` is set, unless it could not be started. */
@@ -15,7 +16,7 @@ export interface ChildOptions {
   readonly cwd?: string;
   /** Added to a minimal environment: PATH, HOME, LANG=C.UTF-8 and nothing else of ours. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Receives stdout as it comes; without it stdout is thrown away. Never buffered here. */
+  /** Receives stdout within GULP_AFTER_MS; without it stdout is thrown away. Never buffered here. */
   readonly onStdout?: (chunk: Buffer) => void;
   readonly onStderr?: (chunk: Buffer) => void;
   /** Written to stdin, which is then closed: the way for secrets, which no process list shows. */
@@ -33,6 +34,8 @@ export interface Child {
 }
 
 const STDERR_KEPT = 64 * 1024;
+/** rsync writes a line of progress a file, each of which would else be an event with a buffer of its own. */
+const GULP_AFTER_MS = 5;
 const DEFAULT_GRACE_MS = 10_000;
 /** rsync ends its receiver itself, well under a second; when both get TERM at once, the receiver may hang. */
 const LEADER_ALONE_MS = 2_000;
@@ -62,7 +65,7 @@ export function startChild(file: string, args: readonly string[], options: Child
     });
   }
   let stderr = Buffer.alloc(0);
-  subprocess.stdout?.on('data', (chunk: Buffer) => options.onStdout?.(chunk));
+  if (subprocess.stdout && options.onStdout) readInGulps(subprocess.stdout, options.onStdout);
   subprocess.stderr?.on('data', (chunk: Buffer) => {
     stderr = Buffer.concat([stderr, chunk]).subarray(-STDERR_KEPT);
     options.onStderr?.(chunk);
@@ -128,6 +131,18 @@ export async function runChild(
     clearTimeout(timer);
     signal?.removeEventListener('abort', onAbort);
   }
+}
+
+function readInGulps(stream: Readable, onChunk: (chunk: Buffer) => void): void {
+  let waits = false;
+  const gulp = (): void => {
+    waits = false;
+    for (let chunk: unknown; (chunk = stream.read()) !== null;) onChunk(chunk as Buffer);
+  };
+  stream.on('readable', () => {
+    if (!waits) setTimeout(gulp, GULP_AFTER_MS);
+    waits = true;
+  });
 }
 
 function minimalEnvironment(): Record<string, string> {

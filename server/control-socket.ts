@@ -6,6 +6,7 @@ import { MillpondError, messageOf } from '../core/errors.js';
 
 /** Longest path of a Unix socket, bytes: `sun_path` of unix(7) holds 108 with its NUL. */
 const LONGEST_PATH = 107;
+const LAST_LINES_MS = 500;
 
 export interface ControlSocket {
   /** Ends all connections and removes the socket. */
@@ -43,8 +44,11 @@ export async function openControlSocket(path: string, handler: RequestListener):
     async stop() {
       const closed = once(server, 'close');
       server.close();
-      server.closeAllConnections();
+      server.closeIdleConnections();
+      // followers of a log still get its last lines
+      const limit = setTimeout(() => server.closeAllConnections(), LAST_LINES_MS);
       await closed;
+      clearTimeout(limit);
     },
   };
 }

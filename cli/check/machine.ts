@@ -1,4 +1,4 @@
-import { access, constants, link, mkdtemp, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { link, mkdtemp, rename, rm, rmdir, stat, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Settings } from '../../config/settings.js';
 import { Layout } from '../../content/layout.js';
@@ -40,7 +40,7 @@ export async function checkDataFolder(data: string): Promise<CheckResult> {
       await tryOut(data);
       return { check, ok: true, text: `"${data}" can be written`, remedy: '' };
     }
-    await access(existing, constants.W_OK | constants.X_OK);
+    await rmdir(await mkdtemp(join(existing, '.millpond-check-')));
     return { check, ok: true, text: `"${data}" does not exist yet and can be created`, remedy: '' };
   } catch (error) {
     return { check, ok: false, text: `"${data}" cannot be used: ${messageOf(error)}`, remedy: dataFolderRemedy(error) };

@@ -46,5 +46,7 @@ async function newestRun(client: ControlClient, mirror: string): Promise<number>
 async function runOfMirror(client: ControlClient, mirror: string, id: number): Promise<number> {
   const run = await client.run(id);
   if (run.mirror === mirror) return id;
-  throw new MillpondError('invalid', `run ${id} is not one of ${mirror} but of ${run.mirror}`);
+  throw new MillpondError('invalid', `run ${id} is not one of ${mirror} but of ${run.mirror}`, {
+    hint: `To see it: millpond logs ${run.mirror} --run ${id}`,
+  });
 }

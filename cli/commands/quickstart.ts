@@ -62,13 +62,15 @@ async function start(context: CliContext, configFile: string, source: Source): P
   const { folder, repository } = source;
   const { startApp } = await import('../app.js');
   let kind: RepositoryKind = 'plain';
-  const companion = async (env: Readonly<Record<string, string>>): Promise<{ stop(): Promise<void> }> => {
-    ({ kind } = await buildRepository(repository));
+  let env: Readonly<Record<string, string>> = {};
+  const companion = async (mark: Readonly<Record<string, string>>): Promise<{ stop(): Promise<void> }> => {
+    env = mark;
+    ({ kind } = await buildRepository(repository, { env }));
     return startRsyncDaemon({ ...source.daemon, folder: repository, runFolder: join(folder, 'run'), env });
   };
   const app = await startApp({ configFile, stdout: (line) => void context.line(line), companion });
   await sayHowToUse(context, source, { kind, addresses: app.addresses });
-  const refresh = setInterval(() => void refreshed(context, repository), REFRESH_EVERY_MS);
+  const refresh = setInterval(() => void refreshed(context, repository, env), REFRESH_EVERY_MS);
   return {
     reload: () => app.reload(),
     stop() {
@@ -78,9 +80,13 @@ async function start(context: CliContext, configFile: string, source: Source): P
   };
 }
 
-async function refreshed(context: CliContext, repository: string): Promise<void> {
+async function refreshed(
+  context: CliContext,
+  repository: string,
+  env: Readonly<Record<string, string>>,
+): Promise<void> {
   try {
-    await refreshRepository(repository);
+    await refreshRepository(repository, { env });
   } catch (error) {
     context.note(`The quick start repository could not be changed: ${messageOf(error)}`);
   }

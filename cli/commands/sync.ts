@@ -57,6 +57,7 @@ async function syncAndWait(context: CliContext, client: ControlClient, mirror: s
       if (event.type === 'run.ended' && event.run.id === run.id) return await finish(context, event.run, display.clear);
     }
   } catch (error) {
+    if (!isInterrupted && run && hasGone(error)) throw lostSight(mirror);
     if (!isInterrupted || isBrokenPipe(error)) throw error;
   } finally {
     context.signals.off('SIGINT', onInterrupt);
@@ -95,6 +96,10 @@ function lostSight(mirror: string): MillpondError {
   return new MillpondError('unavailable', `Millpond stopped telling about the run of ${mirror} before it had ended`, {
     hint: `It may have been stopped; the run then goes on at its next start. To see: millpond status ${mirror}`,
   });
+}
+
+function hasGone(error: unknown): boolean {
+  return error instanceof MillpondError && error.code === 'unavailable';
 }
 
 function isBrokenPipe(error: unknown): boolean {

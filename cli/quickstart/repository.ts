@@ -10,6 +10,12 @@ import { createSigningKey, exportPublicKey } from './signing-key.js';
 /** `apt`: a signed archive. `plain`: a few files, where Debian's tools are missing. */
 export type RepositoryKind = 'apt' | 'plain';
 
+export interface RepositoryOptions {
+  readonly now?: () => number;
+  /** Marks the processes that work on it, as long as they live. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** What is known of a complete repository; kept in a file that is written last. */
 interface State {
   readonly kind: RepositoryKind;
@@ -31,7 +37,7 @@ const KEPT_VERSIONS = 2;
  */
 export async function buildRepository(
   folder: string,
-  options: { now?: () => number } = {},
+  options: RepositoryOptions = {},
 ): Promise<{ kind: RepositoryKind }> {
   const known = await readState(folder);
   if (known !== null) return { kind: known.kind };
@@ -41,7 +47,10 @@ export async function buildRepository(
   await mkdir(workFolder(folder), { recursive: true, mode: 0o700 });
   const kind: RepositoryKind = (await haveTools(ARCHIVE_TOOLS)) ? 'apt' : 'plain';
   const now = options.now ?? Date.now;
-  await writeState(folder, kind === 'apt' ? await buildApt(folder, now()) : await buildPlain(folder, now()));
+  await writeState(
+    folder,
+    kind === 'apt' ? await buildApt(folder, now(), options.env) : await buildPlain(folder, now()),
+  );
   return { kind };
 }
 
@@ -49,7 +58,7 @@ export async function buildRepository(
  * Changes a complete repository a little: a new version of a package and all that follows from it.
  * @throws MillpondError conflict (there is none), unavailable (a program fails); the repository stays usable
  */
-export async function refreshRepository(folder: string, options: { now?: () => number } = {}): Promise<void> {
+export async function refreshRepository(folder: string, options: RepositoryOptions = {}): Promise<void> {
   const known = await readState(folder);
   if (known === null) throw new MillpondError('conflict', `there is no complete repository at "${folder}"`);
   // rsync compares whole seconds
@@ -60,7 +69,7 @@ export async function refreshRepository(folder: string, options: { now?: () => n
     return writeState(folder, { ...known, revision, publishedAt: now });
   }
   const withdrawn = revision > KEPT_VERSIONS ? [poolPath(helloAt(revision - KEPT_VERSIONS))] : [];
-  const archive = archiveAt(folder);
+  const archive = archiveAt(folder, options.env);
   await buildDeb(helloAt(revision), join(folder, poolPath(helloAt(revision))), archive.work);
   const published = await publishArchive(archive, { serial: revision, now, withdrawn });
   const byHash = [published.byHash, ...known.byHash];
@@ -68,8 +77,8 @@ export async function refreshRepository(folder: string, options: { now?: () => n
   await writeState(folder, { ...known, revision, publishedAt: now, byHash: byHash.slice(0, KEPT_INDEXES) });
 }
 
-async function buildApt(folder: string, now: number): Promise<State> {
-  const archive = archiveAt(folder);
+async function buildApt(folder: string, now: number, env: RepositoryOptions['env']): Promise<State> {
+  const archive = archiveAt(folder, env);
   await createSigningKey(archive.key);
   await exportPublicKey(archive.key, join(folder, 'millpond-quickstart.gpg'), join(folder, 'key.asc'));
   for (const spec of packagesAt(1)) await buildDeb(spec, join(folder, poolPath(spec)), archive.work);
@@ -102,9 +111,9 @@ async function removeOld(
   for (const path of [...withdrawn, ...gone]) if (!kept.has(path)) await rm(join(folder, path), { force: true });
 }
 
-function archiveAt(folder: string): AptArchive {
+function archiveAt(folder: string, env: RepositoryOptions['env'] = {}): AptArchive {
   const home = join(privateFolder(folder), 'gnupg');
-  const key = { home, userId: 'Millpond quick start <millpond@localhost>' };
+  const key = { home, userId: 'Millpond quick start <millpond@localhost>', env };
   return { folder, work: workFolder(folder), key, origin: 'Millpond quick start' };
 }
 

@@ -8,8 +8,12 @@ export interface SigningKey {
   /** A GNUPGHOME that holds this key and nothing else. */
   readonly home: string;
   readonly userId: string;
+  /** Added to the environment of gpg and its agent, so that an agent is found again whose program was killed. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
+/** The agent's sockets are in GNUPGHOME, and a socket's path may have 107 bytes only (unix(7)). */
+const LONGEST_HOME = 80;
 const BATCH = ['--batch', '--quiet', '--no-tty', '--pinentry-mode', 'loopback', '--passphrase', ''];
 
 /** Makes a new key without a passphrase in the empty folder `key.home`. */
@@ -39,16 +43,26 @@ export async function signRelease(key: SigningKey, folder: string): Promise<void
 
 /** Calls `use` with a way to run gpg, and leaves no gpg-agent behind. */
 async function withGpg<T>(key: SigningKey, use: (gpg: (args: string[]) => Promise<Buffer>) => Promise<T>): Promise<T> {
-  // the agent's sockets are named after GNUPGHOME, and a socket's path may have 107 bytes only (unix(7))
+  if (Buffer.byteLength(key.home) <= LONGEST_HOME) return withAgent(key, key.home, use);
   const short = await mkdtemp(join(tmpdir(), 'mp-'));
-  const home = join(short, 'h');
-  const env = { GNUPGHOME: home };
   try {
-    await symlink(key.home, home);
+    await symlink(key.home, join(short, 'h'));
+    return await withAgent(key, join(short, 'h'), use);
+  } finally {
+    await rm(short, { recursive: true, force: true });
+  }
+}
+
+async function withAgent<T>(
+  key: SigningKey,
+  home: string,
+  use: (gpg: (args: string[]) => Promise<Buffer>) => Promise<T>,
+): Promise<T> {
+  const env = { ...key.env, GNUPGHOME: home };
+  try {
     return await use((args) => runTool('gpg', args, { env }));
   } finally {
     await runTool('gpgconf', ['--kill', 'all'], { env });
     await runTool('gpgconf', ['--remove-socketdir'], { env }).catch(() => undefined); // where there is none it fails
-    await rm(short, { recursive: true, force: true });
   }
 }

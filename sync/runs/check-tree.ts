@@ -1,7 +1,7 @@
 import { readChanges } from '../../content/change-list.js';
+import { PARTIAL_FOLDER } from '../../content/partial-files.js';
 import { VERIFIERS } from '../../content/verify/kinds.js';
 import { heldBecause } from '../../core/guard.js';
-import { countChanges } from './count-changes.js';
 import type { Staging } from './prepare.js';
 import type { RunContext } from './run-context.js';
 
@@ -26,15 +26,16 @@ export async function quarantinedBecause(context: RunContext, staging: Staging):
 }
 
 /** Asks the guard about all that differs from the live tree; a sentence when a person must decide, else null. */
-export async function heldForAPerson(context: RunContext, staging: Staging): Promise<string | null> {
-  const { mirror, layout, run } = context;
+export function heldForAPerson(context: RunContext, staging: Staging, deletedFiles: number): string | null {
+  const { mirror, run } = context;
   if (!staging.live || mirror.publish === 'in-place') return null;
-  const { deletedFiles } = await countChanges(layout, mirror.name, staging, 0);
   const reason = heldBecause({ publishedFiles: staging.live.files, deletedFiles, maxDelete: mirror.maxDelete });
   if (reason && run.force) context.log.write(`Forced: ${reason}`);
   return run.force ? null : reason;
 }
 
+/** Files and folders that rsync has itemised are what it says, with the modes of its --chmod; links may lead anywhere. */
 async function* changedPaths(list: string): AsyncGenerator<string> {
-  for await (const change of readChanges(list)) if (change.kind !== 'deleted' && change.path !== '.') yield change.path;
+  for await (const { kind, path } of readChanges(list))
+    if (kind === 'link' || kind === 'other' || path.includes(PARTIAL_FOLDER)) yield path;
 }

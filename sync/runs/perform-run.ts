@@ -1,17 +1,16 @@
 import type { FailureClass } from '../../core/failure.js';
-import { formatBytes, formatCount } from '../../core/units.js';
+import { formatBytes, formatCount, formatFiles } from '../../core/units.js';
 import { parseUpstream, type Upstream } from '../../core/upstream.js';
 import type { RunOutcome } from '../../core/run.js';
 import { admit } from './admit.js';
 import { heldForAPerson, quarantinedBecause } from './check-tree.js';
-import { countChanges } from './count-changes.js';
-import { logChanges } from './log-changes.js';
 import { prepare, type Staging } from './prepare.js';
 import { probeMarker } from './probe-marker.js';
 import { publishGeneration } from './publish-generation.js';
 import { pullPasses, type Pulled } from './pull-passes.js';
 import type { RunContext } from './run-context.js';
 import { RunFailure } from './run-failure.js';
+import { surveyChanges, type ChangeSurvey } from './survey-changes.js';
 
 export interface RunResult {
   readonly outcome: Extract<RunOutcome, 'updated' | 'unchanged' | 'held' | 'quarantined'>;
@@ -60,15 +59,15 @@ async function bringUpToDate(context: RunContext, upstream: Upstream): Promise<R
   tell.phase('pull');
   const pulled = await pullPasses(context, upstream, staging, marker);
   context.tally.marker = pulled.marker;
-  const entries = await tallyChanges(context, staging, pulled);
-  if (staging.state === 'fresh' && entries === 0) return nothingCame(context, staging);
+  const survey = await tallyChanges(context, staging, pulled);
+  if (staging.state === 'fresh' && survey.entries === 0) return nothingCame(context, staging);
 
   tell.phase('verify');
   const fault = await quarantinedBecause(context, staging);
   if (fault) return { outcome: 'quarantined', message: fault, generation: null };
 
   tell.phase('guard');
-  const doubt = await heldForAPerson(context, staging);
+  const doubt = heldForAPerson(context, staging, survey.deletedInAll);
   if (doubt) return { outcome: 'held', message: doubt, generation: null };
 
   context.signal.throwIfAborted();
@@ -96,23 +95,23 @@ function nothingCame(context: RunContext, { live }: Staging): RunResult {
   return unchanged(context, 'Upstream has nothing that we lack.');
 }
 
-/** Adds what the list of changes tells to the numbers of the run; how many entries changed. */
+/** Adds what the list of changes tells to the numbers of the run. */
 async function tallyChanges(
   { layout, mirror, tally, log }: RunContext,
   staging: Staging,
   pulled: Pulled,
-): Promise<number> {
-  const { entries, ...counts } = await countChanges(layout, mirror.name, staging, pulled.changesFrom);
-  await logChanges(log, staging.changes, pulled.changesFrom);
+): Promise<ChangeSurvey> {
+  const liveRoot = staging.live && layout.slot(mirror.name, staging.live.slot);
+  const survey = await surveyChanges(staging, { from: pulled.changesFrom, liveRoot, log });
   const { totalBytes, receivedBytes } = tally.numbers;
   const speedup = receivedBytes > 0 ? Math.round((totalBytes / receivedBytes) * 100) / 100 : 0;
-  tally.numbers = { ...tally.numbers, ...counts, speedup };
-  return entries;
+  tally.numbers = { ...tally.numbers, ...survey.numbers, speedup };
+  return survey;
 }
 
 function updatedSentence({ tally }: RunContext, pulled: Pulled): string {
   const { transferredFiles, transferredBytes, deletedFiles } = tally.numbers;
-  const moved = `${formatCount(transferredFiles)} files (${formatBytes(transferredBytes)}) came`;
+  const moved = `${formatFiles(transferredFiles)} (${formatBytes(transferredBytes)}) came`;
   const gone = `${formatCount(deletedFiles)} were deleted`;
   const note = pulled.moving ? ' Upstream kept changing during the pull; the next run looks again.' : '';
   return `${moved}, ${gone}.${note}`;

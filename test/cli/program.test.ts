@@ -192,7 +192,7 @@ describe('millpond sync', () => {
     await stdout.holds('waits for its turn');
     await scene.stop();
     expect(await ended).toBe(1);
-    expect(stderr.text).toContain('error: Millpond ended before');
+    expect(stderr.text).toContain('error: Millpond stopped telling about the run of debian before it had ended');
   });
 
   it('says that the mirror is paused', async () => {
@@ -264,7 +264,9 @@ describe('millpond logs', () => {
     const json = await command(['logs', 'debian', '--run', String(first.id), '--json'], { cwd: folder });
     expect(JSON.parse(json.stdout)).toEqual({ run: first.id, line: 'one \x1b[2J' });
     const other = await command(['logs', 'ubuntu', '--run', String(first.id)], { cwd: folder });
-    expect(other.stderr).toBe(`error: run ${first.id} is not one of ubuntu but of debian\n`);
+    expect(other.stderr).toBe(
+      `error: run ${first.id} is not one of ubuntu but of debian\nTo see it: millpond logs debian --run ${first.id}\n`,
+    );
   });
 
   it('follows until the run has ended', async () => {

@@ -9,18 +9,20 @@ import { runRsync } from './rsync.js';
 export async function pull(request: PullRequest): Promise<PullResult> {
   let numbers = NO_PULL_NUMBERS;
   let progress = NO_PROGRESS;
-  const onLine = (line: string): void => {
+  const splitLines = lineSplitter((line) => {
     const next = parseProgress(line, progress);
-    if (next) {
-      progress = next;
-      request.onProgress(next);
-      return;
-    }
+    progress = next ?? progress;
+    if (next) return;
     numbers = addStatistic(line, numbers);
     if (!isStatistic(line)) request.onLine(line);
+  });
+  const onStdout = (chunk: Buffer): void => {
+    const before = progress;
+    splitLines(chunk);
+    if (progress !== before) request.onProgress(progress); // small files overtake each other a hundred times a chunk
   };
   const end = await runRsync(request, pullArguments(request), {
-    onStdout: lineSplitter(onLine),
+    onStdout,
     onStderr: lineSplitter(request.onLine),
     onActivity: request.onActivity,
   });

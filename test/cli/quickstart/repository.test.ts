@@ -40,6 +40,21 @@ describe('buildRepository', () => {
     expect(await readdir(root)).toEqual(['pond', 'pond.private']);
   });
 
+  it('marks its gpg, whose agent must be found again when the program was killed', async () => {
+    const root = await tempFolder();
+    const real = execFileSync('which', ['gpg'], { encoding: 'utf8' }).trim();
+    const script = `#!/bin/sh\nprintf '%s\\n' "$TEST_MARK" >>'${root}/marks'\nexec ${real} "$@"\n`;
+    await writeFile(join(root, 'gpg'), script, { mode: 0o755 });
+    vi.stubEnv('PATH', `${root}:${process.env['PATH']}`);
+    const env = { TEST_MARK: 'of the data folder' };
+    await buildRepository(join(root, 'pond'), { env });
+    await refreshRepository(join(root, 'pond'), { env });
+    const marks = (await readFile(join(root, 'marks'), 'utf8')).trimEnd().split('\n');
+    const signing = marks.slice(1); // the first call only asks for its version
+    expect(signing.length).toBeGreaterThan(5);
+    expect(new Set(signing)).toEqual(new Set(['of the data folder']));
+  });
+
   it('leaves a complete repository as it is', async () => {
     const folder = join(await tempFolder(), 'pond');
     await buildRepository(folder);
