@@ -5,6 +5,7 @@ import { replayChanges, restoreDeleted, linkTree } from '../../content/slots.js'
 import { otherSlot, type Generation, type SlotName, type StagingState } from '../../core/generation.js';
 import type { Run, RunOutcome } from '../../core/run.js';
 import type { RunContext } from './run-context.js';
+import { DATA_FOLDER_VARIABLE } from './upstream-request.js';
 
 /** The slot that a run fills. */
 export interface Staging {
@@ -86,7 +87,7 @@ function retirePrevious({ mirror, store, trees, tell }: RunContext): void {
 }
 
 async function makeEqual(
-  { mirror, layout, log, clock }: RunContext,
+  { mirror, layout, log, clock, signal }: RunContext,
   { live, slot, root }: { live: Generation | null; slot: SlotName; root: string },
 ): Promise<void> {
   if (!live) {
@@ -99,7 +100,8 @@ async function makeEqual(
     const paths = await replayChanges(layout.changes(mirror.name, live.slot), liveRoot, root);
     log.write(`Slot ${slot} made equal to the live tree: ${paths} paths in ${clock() - started} ms.`);
   } else {
-    await linkTree(liveRoot, layout.newSlot(mirror.name, slot), root);
+    const env = { [DATA_FOLDER_VARIABLE]: layout.data };
+    await linkTree(liveRoot, layout.newSlot(mirror.name, slot), root, { env, signal });
     log.write(`Slot ${slot} built by linking the whole live tree in ${clock() - started} ms.`);
   }
 }

@@ -101,6 +101,7 @@ async function pullStage(
       env: { ...upstreamRequest(context, upstream).env, ...(await share.environment()) },
       stage,
       destination: staging.root,
+      knownFiles: staging.live && staging.live.files > 0 ? staging.live.files : null,
       changes: staging.changes,
       inPlace: mirror.publish === 'in-place',
       temporary: layout.partial(mirror.name),

@@ -32,6 +32,8 @@ export type ProbeResult =
 export interface PullRequest extends UpstreamRequest {
   readonly stage: Stage;
   readonly destination: string;
+  /** Files of the published tree, about as many as upstream has; null where that is not known. */
+  readonly knownFiles: number | null;
   /** File that the itemised changes are appended to. */
   readonly changes: string;
   /** Readers see the destination while it is filled. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import type { Mirror } from '../../core/mirror.js';
 import type { Run } from '../../core/run.js';
 import { processesWithEnvironment } from '../../platform/processes.js';
@@ -252,4 +252,24 @@ test('a mirror that leaves the configuration loses its queued run and is not run
   millpond.engine.apply({ ...millpond.settings, mirrors: new Map() });
   expect(await millpond.ended(run.id)).toMatchObject({ outcome: 'cancelled' });
   expect(() => millpond.engine.trigger('pond', 'manual')).toThrow(/no mirror "pond"/);
+});
+
+test('a cancel ends the linking of a second slot, which carries the mark of the data folder', async () => {
+  const { folder, mirror, start, up } = await yard();
+  const millpond = await start([mirror('pond')]);
+  await millpond.sync('pond');
+  const bin = join(folder, 'bin');
+  mkdirSync(bin);
+  writeFileSync(join(bin, 'cp'), '#!/bin/sh\nexec sleep 600\n', { mode: 0o755 });
+  vi.stubEnv('PATH', `${bin}${delimiter}${process.env['PATH']}`);
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const run = millpond.engine.trigger('pond', 'manual');
+  const linking = (): Promise<number[]> => processesWithEnvironment('MILLPOND_DATA', millpond.settings.data);
+  await expect.poll(async () => (await linking()).length).toBe(1);
+  expect(await millpond.engine.cancel('pond')).toEqual({ cancelled: [run.id] });
+  expect(await millpond.ended(run.id)).toMatchObject({ outcome: 'cancelled', phase: 'ended' });
+  expect(await linking()).toEqual([]);
+  vi.unstubAllEnvs();
+  expect(await millpond.sync('pond')).toMatchObject({ outcome: 'unchanged' });
+  expect(snapshot(millpond.layout.live('pond'))).toEqual(snapshot(up));
 });

@@ -5,6 +5,8 @@ import { PARTIAL_FOLDER } from '../../../content/partial-files.js';
 import type { PullRequest, UpstreamRequest } from '../upstream-kind.js';
 
 const CONNECT_TIMEOUT_S = 60;
+/** A whole list takes about 100 bytes a file on both sides (rsync(1), --inc-recursive). */
+const MOST_FILES_IN_A_WHOLE_LIST = 2_000_000;
 
 /** The argument vector of one pull. Nothing in it goes through a shell, and no secret is in it. */
 export function pullArguments(request: PullRequest): string[] {
@@ -15,6 +17,8 @@ export function pullArguments(request: PullRequest): string[] {
     '--modify-window=-1', // nanoseconds: a file of the same size may be replaced within one second
     ...(inPlace ? ['--delay-updates', `--temp-dir=${temporary}`] : [`--partial-dir=${PARTIAL_FOLDER}`]),
     ...(stage.delete ? [inPlace ? '--delete-delay' : '--delete-during'] : []),
+    // a tenth faster, with a true percentage, and hard links are all found before anything is fetched
+    ...(request.knownFiles !== null && request.knownFiles <= MOST_FILES_IN_A_WHOLE_LIST ? ['--no-inc-recursive'] : []),
     ...['--info=progress2,symsafe', '--stats', '--no-human-readable', '--outbuf=L'],
     ...[`--log-file=${request.changes}`, `--log-file-format=${CHANGE_FORMAT}`],
     ...(bandwidth === null ? [] : [`--bwlimit=${Math.max(1, Math.floor(bandwidth / 1024))}`]),

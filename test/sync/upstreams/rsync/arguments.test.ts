@@ -26,6 +26,7 @@ function request(url: string, fields: Partial<PullRequest> & { config?: Partial<
     temporary: '/data/partial',
     changes: '/data/changes/a',
     inPlace: false,
+    knownFiles: null,
     bandwidth: null,
     onProgress: () => undefined,
     onActivity: () => undefined,
@@ -54,6 +55,13 @@ describe('pullArguments', () => {
     expect(deletion({})).toEqual(['--delete-during']);
     expect(deletion({ inPlace: true })).toEqual(['--delete-delay']);
     expect(deletion({ stage: { ...STAGE, delete: false } })).toEqual([]);
+  });
+
+  test('asks for the whole list at once where memory has room for it', () => {
+    const whole = (knownFiles: number | null) =>
+      pullArguments(request('rsync://host/mod/', { knownFiles })).includes('--no-inc-recursive');
+    expect([0, 200_000, 2_000_000].map(whole)).toEqual([true, true, true]);
+    expect([null, 2_000_001].map(whole)).toEqual([false, false]);
   });
 
   test('gives the limit in whole KiB a second, and never none', () => {

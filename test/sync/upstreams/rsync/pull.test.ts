@@ -42,6 +42,7 @@ async function place(): Promise<Place> {
       temporary: at.partial,
       changes: join(folder, 'changes'),
       inPlace: false,
+      knownFiles: null,
       bandwidth: null,
       onProgress: (next) => void progress.push(next),
       onActivity: () => undefined,
