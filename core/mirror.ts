@@ -1,4 +1,5 @@
-import type { Schedule } from './schedule.js';
+import type { ImageMirror } from './oci/image-mirror.js';
+import type { SyncTarget } from './sync-target.js';
 
 /** First path segments that Millpond itself answers; a mirror of such a name could never be reached. */
 export const RESERVED_NAMES: ReadonlySet<string> = new Set([
@@ -38,23 +39,11 @@ export interface MarkerRule {
   readonly parser: MarkerParser;
 }
 
-export interface RetryRule {
-  /** Tries in all, the first one included. */
-  readonly attempts: number;
-  /** Seconds before the second try. */
-  readonly firstBackoff: number;
-  /** Seconds that a back-off never exceeds. */
-  readonly maxBackoff: number;
-}
-
 /** Where a secret is kept. The value is read when it is needed and never stored. */
 export type SecretRef = { readonly file: string } | { readonly env: string };
 
-/** A mirror as the operator configured it, all defaults filled in, all paths absolute. */
-export interface Mirror {
-  readonly name: string;
-  readonly title: string;
-  readonly description: string;
+/** A mirror of a tree of files as the operator configured it, all defaults filled in, all paths absolute. */
+export interface TreeMirror extends SyncTarget {
   readonly kind: 'rsync';
   /** Tried in order; never contain a password. */
   readonly upstreams: readonly string[];
@@ -62,17 +51,14 @@ export interface Mirror {
   /** Port of ssh upstreams; null is what ssh itself would take. */
   readonly sshPort: number | null;
   readonly password: SecretRef | null;
-  readonly schedule: Schedule;
   readonly stages: readonly Stage[];
   /** rsync patterns that are never mirrored; what matches is removed from the tree. */
   readonly exclude: readonly string[];
-  /** Seconds that a run may last in all. */
-  readonly timeout: number;
-  /** Seconds without a byte after which a pull is ended. */
-  readonly stall: number;
-  readonly retry: RetryRule;
   readonly publish: 'slots' | 'in-place';
   readonly marker: MarkerRule | null;
   /** Share (0 to 1) of the published files that one run may delete before it is held for a person. */
   readonly maxDelete: number;
 }
+
+/** Whatever is kept in step with an upstream. */
+export type Mirror = TreeMirror | ImageMirror;

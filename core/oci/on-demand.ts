@@ -1,0 +1,30 @@
+import type { Digest } from './digest.js';
+
+/** A blob that is being fetched, or is here. Many may read it at once, each at its own pace. */
+export interface BlobReader {
+  /** Bytes of the whole blob. */
+  readonly size: number;
+  /** The bytes from `first` to `last`, as they come; ends with an error when the fetch has failed for good. */
+  read(first: number, last: number): AsyncIterable<Buffer>;
+}
+
+/** How a tag was found to stand. Milliseconds since the epoch, UTC. */
+export interface Freshness {
+  /** When it was last compared with upstream. */
+  readonly checkedAt: number;
+  /** Since when upstream cannot be asked, where what is here is served all the same; null is in step. */
+  readonly staleSince: number | null;
+}
+
+/**
+ * The port through which the registry gets what is not here yet from an upstream. All methods throw OciError:
+ * MANIFEST_UNKNOWN or BLOB_UNKNOWN when upstream says so, DENIED, UNAVAILABLE and TOOMANYREQUESTS with retryAfter.
+ */
+export interface OnDemandImages {
+  /** Whether `repository` (its full name here) may be fetched for a client of `zone`. */
+  allows(repository: string, zone: string | null): boolean;
+  /** Brings the manifest of a tag or digest here, and the tag in step; null when nothing was to be done. */
+  bringManifest(repository: string, reference: string): Promise<Freshness | null>;
+  /** One fetch a digest, whoever waits for it; null when it is whole on the disk by now. */
+  openBlob(repository: string, digest: Digest): Promise<BlobReader | null>;
+}
