@@ -1,5 +1,5 @@
 import { dirname, resolve } from 'node:path';
-import type { Mirror, Stage } from '../core/mirror.js';
+import type { Stage, TreeMirror } from '../core/mirror.js';
 import type { Schedule } from '../core/schedule.js';
 import { parseUpstream } from '../core/upstream.js';
 import { stageName, type RawMirror, type RawStage } from './mirror-schema.js';
@@ -59,11 +59,13 @@ export function resolveSettings(raw: RawSettings, file: string): Settings {
       keep: sync.keep,
     },
     mirrors: new Map(mirrors),
+    registries: new Map(),
+    images: new Map(),
     grace: raw.grace,
   };
 }
 
-function resolveMirror(name: string, raw: RawMirror, file: string): Mirror {
+function resolveMirror(name: string, raw: RawMirror, file: string): TreeMirror {
   const { password, retry } = raw;
   return {
     name,
@@ -94,7 +96,7 @@ function absoluteUpstream(text: string, file: string): string {
   return folder === '/' ? folder : `${folder}/`;
 }
 
-function resolvePassword(raw: NonNullable<RawMirror['password']>, file: string): Mirror['password'] {
+function resolvePassword(raw: NonNullable<RawMirror['password']>, file: string): TreeMirror['password'] {
   if (raw.file !== undefined) return { file: resolve(dirname(file), raw.file) };
   return raw.env === undefined ? null : { env: raw.env };
 }

@@ -1,4 +1,5 @@
-import type { Mirror } from '../core/mirror.js';
+import type { TreeMirror } from '../core/mirror.js';
+import type { ImageMirror, Registry } from '../core/oci/image-mirror.js';
 
 /** Everything the operator wrote, checked, with defaults filled in and paths made absolute. Immutable. */
 export interface Settings {
@@ -15,7 +16,11 @@ export interface Settings {
   readonly listen: { readonly http: readonly HttpAddress[] };
   readonly sync: SyncSettings;
   /** By name, in the order of the file. */
-  readonly mirrors: ReadonlyMap<string, Mirror>;
+  readonly mirrors: ReadonlyMap<string, TreeMirror>;
+  /** Upstream registries by name. */
+  readonly registries: ReadonlyMap<string, Registry>;
+  /** Repositories that are kept in step with an upstream registry, by name, in the order of the file. */
+  readonly images: ReadonlyMap<string, ImageMirror>;
   /** Seconds that running downloads get to finish when the program is stopped. */
   readonly grace: number;
 }

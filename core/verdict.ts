@@ -1,8 +1,9 @@
 import type { MirrorActivity, MirrorState } from './engine.js';
 import type { Generation } from './generation.js';
-import type { Mirror } from './mirror.js';
+import type { MarkerRule } from './mirror.js';
 import type { Run } from './run.js';
 import { moment, say, type Sentence } from './sentence.js';
+import type { SyncTarget } from './sync-target.js';
 import { formatFiles, formatDuration } from './units.js';
 import { failureWords, phaseWords, type VerdictWord } from './verdict-words.js';
 
@@ -21,7 +22,7 @@ export interface Verdict {
 /** All that a verdict may rest on. Times are milliseconds since the epoch. */
 export interface VerdictFacts {
   readonly now: number;
-  readonly mirror: Pick<Mirror, 'name' | 'marker' | 'stall' | 'retry'>;
+  readonly mirror: Pick<SyncTarget, 'name' | 'stall' | 'retry'> & { readonly marker: MarkerRule | null };
   /** Seconds between scheduled runs at the most; null when runs are only asked for. */
   readonly period: number | null;
   readonly state: MirrorState;

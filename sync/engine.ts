@@ -1,3 +1,4 @@
+import { allMirrors, findMirror } from '../config/all-mirrors.js';
 import type { Settings } from '../config/settings.js';
 import type { Layout } from '../content/layout.js';
 import type { PublishedTrees } from '../content/published-trees.js';
@@ -51,7 +52,7 @@ export class SyncEngine implements Engine {
   /** Takes up what waited when the program ended, and starts the clock. Disk and records agree already. */
   start(): void {
     for (const run of this.options.store.runs.unfinished()) {
-      const mirror = this.#settings.mirrors.get(run.mirror);
+      const mirror = findMirror(this.#settings, run.mirror);
       if (mirror) this.#queue.put({ run, hostKey: hostKeyOf(mirror) });
       else this.#drop(run, 'The mirror is no longer in the configuration.');
     }
@@ -74,8 +75,8 @@ export class SyncEngine implements Engine {
     const before = this.#settings;
     this.#settings = settings;
     this.#bandwidth.configure(settings.sync.bandwidth, settings.sync.concurrency);
-    for (const name of before.mirrors.keys()) {
-      if (settings.mirrors.has(name)) continue;
+    for (const { name } of allMirrors(before)) {
+      if (findMirror(settings, name)) continue;
       const queued = this.#queue.remove(name);
       if (queued) this.#drop(queued, 'The mirror was taken out of the configuration.');
       this.#running.get(name)?.stop(new RunStop('cancelled', 'The mirror was taken out of the configuration.'));
@@ -223,7 +224,7 @@ export class SyncEngine implements Engine {
   }
 
   #mirror(name: string): Mirror {
-    const mirror = this.#settings.mirrors.get(name);
+    const mirror = findMirror(this.#settings, name);
     if (!mirror) throw new MillpondError('not-found', `there is no mirror "${name}" in ${this.#settings.file}`);
     return mirror;
   }
@@ -238,8 +239,9 @@ export class SyncEngine implements Engine {
   }
 }
 
-/** Runs are limited by the host of the first upstream, which is the one that is asked first. */
+/** Runs are limited by the host of the first upstream, which is the one that is asked first, or of the registry. */
 function hostKeyOf(mirror: Mirror): string {
+  if (mirror.kind === 'oci') return new URL(mirror.registry.url).hostname;
   const first = mirror.upstreams[0];
   return first === undefined ? '' : parseUpstream(first).hostKey;
 }

@@ -7,7 +7,7 @@ import { Layout } from '../../content/layout.js';
 import { MillpondError, systemCode } from '../../core/errors.js';
 import type { FailureClass } from '../../core/failure.js';
 import { readMarker } from '../../core/marker.js';
-import type { Mirror } from '../../core/mirror.js';
+import type { TreeMirror } from '../../core/mirror.js';
 import { utcMinute } from '../../core/sentence.js';
 import { parseUpstream, type Upstream } from '../../core/upstream.js';
 import { probeArguments } from '../../sync/upstreams/rsync/arguments.js';
@@ -51,7 +51,7 @@ export async function checkUpstreams(settings: Settings, timeout = DEFAULT_TIMEO
 }
 
 async function checkUpstream(
-  mirror: Mirror,
+  mirror: TreeMirror,
   upstream: Upstream,
   { folder, data, timeout }: { folder: string; data: string; timeout: number },
 ): Promise<CheckResult> {
@@ -82,7 +82,7 @@ async function checkUpstream(
 }
 
 async function markerResult(
-  rule: NonNullable<Mirror['marker']>,
+  rule: NonNullable<TreeMirror['marker']>,
   folder: string,
   result: (ok: boolean, text: string, remedy?: string) => CheckResult,
 ): Promise<CheckResult> {

@@ -3,7 +3,7 @@ import { messageOf } from '../../core/errors.js';
 import { backoffAfter, type FailureClass } from '../../core/failure.js';
 import { RUN_ACTIONS, NO_NUMBERS, type Run, type RunPhase, type RunProgress } from '../../core/run.js';
 import type { Log } from '../../platform/log.js';
-import { performRun } from './perform-run.js';
+import { UPSTREAM_KINDS } from '../upstreams/kinds.js';
 import type { RunContext } from './run-context.js';
 import { isDiskFull, RunFailure, RunStop } from './run-failure.js';
 import { RunLog } from './run-log.js';
@@ -59,7 +59,7 @@ export class ActiveRun {
     );
     let end: Partial<Run>;
     try {
-      end = await performRun(this.#context());
+      end = await UPSTREAM_KINDS[mirror.kind].perform(this.#context());
     } catch (error) {
       end = this.#endOf(error);
     } finally {

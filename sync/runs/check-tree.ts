@@ -3,12 +3,12 @@ import { PARTIAL_FOLDER } from '../../content/partial-files.js';
 import { VERIFIERS } from '../../content/verify/kinds.js';
 import { heldBecause } from '../../core/guard.js';
 import type { Staging } from './prepare.js';
-import type { RunContext } from './run-context.js';
+import type { TreeRunContext } from './run-context.js';
 
 const FINDINGS_IN_SENTENCE = 3;
 
 /** Verifies the staging slot; a sentence when it must not be published, else null. */
-export async function quarantinedBecause(context: RunContext, staging: Staging): Promise<string | null> {
+export async function quarantinedBecause(context: TreeRunContext, staging: Staging): Promise<string | null> {
   const { log, signal } = context;
   const findings = await VERIFIERS.tree({
     root: staging.root,
@@ -26,7 +26,7 @@ export async function quarantinedBecause(context: RunContext, staging: Staging):
 }
 
 /** Asks the guard about all that differs from the live tree; a sentence when a person must decide, else null. */
-export function heldForAPerson(context: RunContext, staging: Staging, deletedFiles: number): string | null {
+export function heldForAPerson(context: TreeRunContext, staging: Staging, deletedFiles: number): string | null {
   const { mirror, run } = context;
   if (!staging.live || mirror.publish === 'in-place') return null;
   const reason = heldBecause({ publishedFiles: staging.live.files, deletedFiles, maxDelete: mirror.maxDelete });

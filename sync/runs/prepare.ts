@@ -4,7 +4,7 @@ import { salvagePartialFiles } from '../../content/partial-files.js';
 import { replayChanges, restoreDeleted, linkTree } from '../../content/slots.js';
 import { otherSlot, type Generation, type SlotName, type StagingState } from '../../core/generation.js';
 import type { Run, RunOutcome } from '../../core/run.js';
-import type { RunContext } from './run-context.js';
+import type { TreeRunContext } from './run-context.js';
 import { DATA_FOLDER_VARIABLE } from './upstream-request.js';
 
 /** The slot that a run fills. */
@@ -29,7 +29,7 @@ const MIDWAY: ReadonlySet<RunOutcome | null | undefined> = new Set(['failed', 'i
  * Makes the staging slot ready: equal to the live tree at a cost of O(changes), or as an earlier run left it.
  * The generation before the live one is given up first, in the records and then on the disk.
  */
-export async function prepare(context: RunContext): Promise<Staging> {
+export async function prepare(context: TreeRunContext): Promise<Staging> {
   const { mirror, layout, store } = context;
   const live = store.generations.live(mirror.name) ?? null;
   const slot = slotToFill(context, live);
@@ -59,7 +59,7 @@ export async function prepare(context: RunContext): Promise<Staging> {
   return { slot, root, live, changes, state, unfinished: known !== null && known.state !== 'fresh' };
 }
 
-async function prepareInPlace({ mirror, layout, store }: RunContext, root: string, changes: string): Promise<void> {
+async function prepareInPlace({ mirror, layout, store }: TreeRunContext, root: string, changes: string): Promise<void> {
   await mkdir(root, { recursive: true });
   await rm(layout.partial(mirror.name), { recursive: true, force: true });
   await mkdir(layout.partial(mirror.name));
@@ -67,17 +67,17 @@ async function prepareInPlace({ mirror, layout, store }: RunContext, root: strin
   store.mirrors.setStaging(mirror.name, null);
 }
 
-function runBefore({ store, mirror, run }: RunContext): Run | undefined {
+function runBefore({ store, mirror, run }: TreeRunContext): Run | undefined {
   return store.runs.list(mirror.name, 1, run.id)[0];
 }
 
-function slotToFill({ mirror }: RunContext, live: Generation | null): SlotName {
+function slotToFill({ mirror }: TreeRunContext, live: Generation | null): SlotName {
   if (!live) return 'a';
   return mirror.publish === 'in-place' ? live.slot : otherSlot(live.slot);
 }
 
 /** From here on the tree of the previous generation is no longer whole, and nobody may be served from it. */
-function retirePrevious({ mirror, store, trees, tell }: RunContext): void {
+function retirePrevious({ mirror, store, trees, tell }: TreeRunContext): void {
   const previous = store.generations.inState(mirror.name, 'previous');
   if (!previous) return;
   store.generations.setState(previous.id, 'recycled');
@@ -87,7 +87,7 @@ function retirePrevious({ mirror, store, trees, tell }: RunContext): void {
 }
 
 async function makeEqual(
-  { mirror, layout, log, clock, signal }: RunContext,
+  { mirror, layout, log, clock, signal }: TreeRunContext,
   { live, slot, root }: { live: Generation | null; slot: SlotName; root: string },
 ): Promise<void> {
   if (!live) {
@@ -107,7 +107,7 @@ async function makeEqual(
 }
 
 async function takeUp(
-  context: RunContext,
+  context: TreeRunContext,
   { live, root, changes }: Pick<Staging, 'live' | 'root' | 'changes'>,
 ): Promise<void> {
   const { mirror, layout, log } = context;

@@ -1,8 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { readMarker, type Marker } from '../../core/marker.js';
 import type { Upstream } from '../../core/upstream.js';
-import { UPSTREAM_KINDS } from '../upstreams/kinds.js';
-import type { RunContext } from './run-context.js';
+import type { TreeRunContext } from './run-context.js';
 import { RunFailure } from './run-failure.js';
 import { upstreamRequest } from './upstream-request.js';
 
@@ -10,13 +9,13 @@ import { upstreamRequest } from './upstream-request.js';
  * Reads the upstream's marker. Null when the mirror has none configured, or upstream no such file.
  * @throws RunFailure when the upstream cannot be asked
  */
-export async function probeMarker(context: RunContext, upstream: Upstream): Promise<Marker | null> {
+export async function probeMarker(context: TreeRunContext, upstream: Upstream): Promise<Marker | null> {
   const { mirror, layout, log } = context;
   if (!mirror.marker) return null;
   const folder = layout.probe(mirror.name);
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
-  const result = await UPSTREAM_KINDS[mirror.kind].probe({
+  const result = await context.source.probe({
     ...upstreamRequest(context, upstream),
     path: mirror.marker.path,
     folder,

@@ -1,13 +1,13 @@
 import { exposePublicly, flushTree, switchLive } from '../../content/publish.js';
 import type { Generation } from '../../core/generation.js';
 import type { Staging } from './prepare.js';
-import type { RunContext } from './run-context.js';
+import type { TreeRunContext } from './run-context.js';
 
 /**
  * Makes the staging slot the live one. What is about to happen is recorded first, so that a crash at any moment
  * leaves either the old tree or the new one, and the records can be brought in line with whichever it is.
  */
-export async function publishGeneration(context: RunContext, staging: Staging): Promise<Generation> {
+export async function publishGeneration(context: TreeRunContext, staging: Staging): Promise<Generation> {
   const { mirror, layout, store, run, tally, clock, log } = context;
   const started = clock();
   await flushTree(staging.root);
@@ -30,7 +30,11 @@ export async function publishGeneration(context: RunContext, staging: Staging): 
   return { ...generation, state: 'live' };
 }
 
-function recordSwitch({ mirror, layout, store, trees, tell }: RunContext, staging: Staging, made: Generation): void {
+function recordSwitch(
+  { mirror, layout, store, trees, tell }: TreeRunContext,
+  staging: Staging,
+  made: Generation,
+): void {
   // a tree published in place has overwritten the one before
   const before = staging.live?.slot === staging.slot ? null : staging.live;
   store.transaction(() => {

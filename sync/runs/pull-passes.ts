@@ -4,12 +4,11 @@ import type { Marker } from '../../core/marker.js';
 import type { Stage } from '../../core/mirror.js';
 import type { RunNumbers } from '../../core/run.js';
 import type { Upstream } from '../../core/upstream.js';
-import { UPSTREAM_KINDS } from '../upstreams/kinds.js';
-import type { PullNumbers, PullResult } from '../upstreams/upstream-kind.js';
+import type { PullNumbers, PullResult } from '../upstreams/tree-upstream.js';
 import { watchDisk } from './disk-watch.js';
 import type { Staging } from './prepare.js';
 import { probeMarker } from './probe-marker.js';
-import type { RunContext } from './run-context.js';
+import type { TreeRunContext } from './run-context.js';
 import { isDiskFull, RunFailure } from './run-failure.js';
 import { upstreamRequest } from './upstream-request.js';
 
@@ -29,7 +28,7 @@ export interface Pulled {
  * @throws RunFailure
  */
 export async function pullPasses(
-  context: RunContext,
+  context: TreeRunContext,
   upstream: Upstream,
   staging: Staging,
   firstMarker: Marker | null,
@@ -54,7 +53,7 @@ export async function pullPasses(
 
 /** On a full disk the end of the run could not even be recorded while partial files take up what is left. */
 async function pullOrMakeRoom(
-  context: RunContext,
+  context: TreeRunContext,
   upstream: Upstream,
   staging: Staging,
   pass: number,
@@ -68,7 +67,12 @@ async function pullOrMakeRoom(
 }
 
 /** Runs all stages once; whether files vanished at upstream meanwhile. */
-async function pullStages(context: RunContext, upstream: Upstream, staging: Staging, pass: number): Promise<boolean> {
+async function pullStages(
+  context: TreeRunContext,
+  upstream: Upstream,
+  staging: Staging,
+  pass: number,
+): Promise<boolean> {
   let vanished = false;
   let total = { totalFiles: 0, totalBytes: 0 };
   for (const [index, stage] of context.mirror.stages.entries()) {
@@ -83,7 +87,7 @@ async function pullStages(context: RunContext, upstream: Upstream, staging: Stag
 }
 
 async function pullStage(
-  context: RunContext,
+  context: TreeRunContext,
   upstream: Upstream,
   staging: Staging,
   at: { stage: Stage; index: number; pass: number },
@@ -96,7 +100,7 @@ async function pullStage(
   const disk = watchDisk(context);
   let result: PullResult;
   try {
-    result = await UPSTREAM_KINDS[mirror.kind].pull({
+    result = await context.source.pull({
       ...upstreamRequest({ ...context, signal: AbortSignal.any([context.signal, disk.signal]) }, upstream),
       env: { ...upstreamRequest(context, upstream).env, ...(await share.environment()) },
       stage,

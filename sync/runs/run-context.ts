@@ -1,10 +1,11 @@
 import type { Settings } from '../../config/settings.js';
 import type { Layout } from '../../content/layout.js';
 import type { PublishedTrees } from '../../content/published-trees.js';
-import type { Mirror } from '../../core/mirror.js';
+import type { Mirror, TreeMirror } from '../../core/mirror.js';
 import type { Run, RunNumbers, RunPhase, RunProgress } from '../../core/run.js';
 import type { Store } from '../../store/open.js';
 import type { BandwidthPool } from '../bandwidth.js';
+import type { TreeUpstream } from '../upstreams/tree-upstream.js';
 import type { RunLog } from './run-log.js';
 
 /** What a run works with: the settings as they were when it started, and the ways to tell how it goes. */
@@ -29,6 +30,13 @@ export interface RunContext {
   };
   /** Grows while the run goes; recorded whatever the outcome. */
   readonly tally: Tally;
+}
+
+/** Of a run that fills a tree. */
+export interface TreeRunContext extends RunContext {
+  readonly mirror: TreeMirror;
+  /** How the tree is got from its upstream. */
+  readonly source: TreeUpstream;
 }
 
 export interface Tally {

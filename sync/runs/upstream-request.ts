@@ -1,11 +1,11 @@
 import type { Upstream } from '../../core/upstream.js';
-import type { UpstreamRequest } from '../upstreams/upstream-kind.js';
-import type { RunContext } from './run-context.js';
+import type { UpstreamRequest } from '../upstreams/tree-upstream.js';
+import type { TreeRunContext } from './run-context.js';
 
 /** The environment variable by which processes of a data folder are found again after a crash. */
 export const DATA_FOLDER_VARIABLE = 'MILLPOND_DATA';
 
-export function upstreamRequest(context: RunContext, upstream: Upstream): UpstreamRequest {
+export function upstreamRequest(context: TreeRunContext, upstream: Upstream): UpstreamRequest {
   return {
     mirror: context.mirror,
     upstream,

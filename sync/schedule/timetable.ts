@@ -1,3 +1,4 @@
+import { allMirrors, findMirror } from '../../config/all-mirrors.js';
 import type { Settings } from '../../config/settings.js';
 import type { Run, RunTrigger } from '../../core/run.js';
 import type { Log } from '../../platform/log.js';
@@ -28,7 +29,7 @@ export class Timetable {
   constructor(private readonly options: TimetableOptions) {}
 
   start(): void {
-    for (const mirror of this.options.settings().mirrors.keys()) this.#enter(mirror);
+    for (const { name } of allMirrors(this.options.settings())) this.#enter(name);
     this.#arm();
   }
 
@@ -41,19 +42,19 @@ export class Timetable {
 
   /** New mirrors get a place, removed ones lose theirs, and a changed schedule is counted from now. */
   settingsChanged(before: Settings): void {
-    const { mirrors } = this.options.settings();
-    for (const name of before.mirrors.keys()) if (!mirrors.has(name)) this.#set(name, null);
-    for (const [name, mirror] of mirrors) {
-      const known = before.mirrors.get(name);
+    const settings = this.options.settings();
+    for (const { name } of allMirrors(before)) if (!findMirror(settings, name)) this.#set(name, null);
+    for (const { name, schedule } of allMirrors(settings)) {
+      const known = findMirror(before, name);
       if (!known) this.#enter(name);
-      else if (JSON.stringify(known.schedule) !== JSON.stringify(mirror.schedule)) this.#plan(name);
+      else if (JSON.stringify(known.schedule) !== JSON.stringify(schedule)) this.#plan(name);
     }
     this.#arm();
   }
 
   /** A failed run is tried again when its back-off is over, unless the schedule comes first. */
   runEnded(run: Run): void {
-    if (this.#stopped || !this.options.settings().mirrors.has(run.mirror)) return;
+    if (this.#stopped || !findMirror(this.options.settings(), run.mirror)) return;
     const planned = this.#due.get(run.mirror);
     if (run.retryAt !== null && (!planned || run.retryAt < planned.at))
       this.#set(run.mirror, { at: run.retryAt, trigger: 'retry' });
@@ -67,7 +68,7 @@ export class Timetable {
     const now = clock();
     const kept = store.mirrors.get(mirror).nextDueAt;
     const last = store.runs.ended(mirror, 1)[0];
-    const manual = settings().mirrors.get(mirror)?.schedule.kind === 'manual';
+    const manual = findMirror(settings(), mirror)?.schedule.kind === 'manual';
     if (last?.outcome === 'interrupted' || (!manual && kept === null && !last))
       this.#set(mirror, { at: now, trigger: 'catch-up' });
     else if (last && last.retryAt !== null && last.retryAt === kept)
@@ -86,9 +87,8 @@ export class Timetable {
 
   #next(mirror: string): number | null {
     const { settings, clock, random } = this.options;
-    const { sync, mirrors } = settings();
-    const schedule = mirrors.get(mirror)?.schedule;
-    return schedule ? nextDue(schedule, clock(), sync.jitter, random) : null;
+    const schedule = findMirror(settings(), mirror)?.schedule;
+    return schedule ? nextDue(schedule, clock(), settings().sync.jitter, random) : null;
   }
 
   #set(mirror: string, due: { at: number; trigger: RunTrigger } | null): void {

@@ -1,77 +1,11 @@
-import type { FailureClass } from '../../core/failure.js';
-import type { Mirror, Stage } from '../../core/mirror.js';
-import type { RunProgress } from '../../core/run.js';
-import type { Upstream } from '../../core/upstream.js';
+import type { RunContext } from '../runs/run-context.js';
+import type { RunResult } from '../runs/run-result.js';
 
-/** What every request to an upstream needs. */
-export interface UpstreamRequest {
-  readonly mirror: Mirror;
-  readonly upstream: Upstream;
-  /** Ends the work: its processes get TERM, then KILL. The outcome is then `ended`. */
-  readonly signal: AbortSignal;
-  /** Added to the environment of child processes, so that orphans are found again. */
-  readonly env: Readonly<Record<string, string>>;
-  /** Where host keys of ssh upstreams are kept. */
-  readonly knownHosts: string;
-  /** Receives lines for the log of the run, without secrets. */
-  readonly onLine: (line: string) => void;
-}
-
-export interface ProbeRequest extends UpstreamRequest {
-  /** Path of the marker below the upstream's root. */
-  readonly path: string;
-  /** Empty folder of this run's own, to receive it. */
-  readonly folder: string;
-}
-
-export type ProbeResult =
-  | { readonly ok: true; readonly content: Buffer }
-  | { readonly ok: true; readonly content: null } // upstream answers, but has no such file
-  | Failure;
-
-export interface PullRequest extends UpstreamRequest {
-  readonly stage: Stage;
-  readonly destination: string;
-  /** Files of the published tree, about as many as upstream has; null where that is not known. */
-  readonly knownFiles: number | null;
-  /** File that the itemised changes are appended to. */
-  readonly changes: string;
-  /** Readers see the destination while it is filled. */
-  readonly inPlace: boolean;
-  /** Where files are received that readers must not see. */
-  readonly temporary: string;
-  /** Bytes a second that this pull may use; null is no limit. */
-  readonly bandwidth: number | null;
-  readonly onProgress: (progress: PullProgress) => void;
-  /** Called when bytes were seen to move. */
-  readonly onActivity: () => void;
-}
-
-export type PullProgress = Pick<RunProgress, 'files' | 'bytes' | 'rate' | 'percent' | 'toCheck' | 'known' | 'eta'>;
-
-/** Numbers of one pull; bytes. */
-export interface PullNumbers {
-  readonly transferredFiles: number;
-  readonly transferredBytes: number;
-  readonly receivedBytes: number;
-  readonly totalFiles: number;
-  readonly totalBytes: number;
-}
-
-export type PullResult =
-  | { readonly ok: true; readonly exitCode: number; readonly vanished: boolean; readonly numbers: PullNumbers }
-  | (Failure & { readonly numbers: PullNumbers });
-
-export interface Failure {
-  readonly ok: false;
-  readonly failure: FailureClass;
-  /** One sentence, without secrets. */
-  readonly message: string;
-  readonly exitCode: number | null;
-}
-
-/** A way to get trees from somewhere. Requests never throw for what an upstream does; that is a `Failure`. */
+/** A way to bring something up to date: one folder a kind, all with a `kind.ts` that exports this. */
 export interface UpstreamKind {
-  probe(request: ProbeRequest): Promise<ProbeResult>;
-  pull(request: PullRequest): Promise<PullResult>;
+  /**
+   * One run, from the first look at the upstream to what it published.
+   * @throws RunFailure when it failed, RunStop when it was ended, anything else for a fault of this program
+   */
+  perform(context: RunContext): Promise<RunResult>;
 }

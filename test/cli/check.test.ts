@@ -4,7 +4,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { checkDataFolder, checkDiskSpace, checkFileSystem, checkRsync } from '../../cli/check/machine.js';
 import { checkUpstreams } from '../../cli/check/upstreams.js';
 import type { Settings } from '../../config/settings.js';
-import type { Mirror } from '../../core/mirror.js';
+import type { TreeMirror } from '../../core/mirror.js';
 import { testMirror, testSettings } from '../fixtures/engine.js';
 import { startSilentUpstream } from '../fixtures/hanging-upstream.js';
 import { startDaemon, type Daemon, type DaemonOptions } from '../fixtures/rsync-daemon.js';
@@ -23,7 +23,7 @@ async function upstream(options: Partial<DaemonOptions> = {}): Promise<Daemon> {
   return daemon;
 }
 
-async function checked(mirrors: readonly Mirror[]): ReturnType<typeof checkUpstreams> {
+async function checked(mirrors: readonly TreeMirror[]): ReturnType<typeof checkUpstreams> {
   return checkUpstreams(testSettings(await tempFolder(), mirrors), 3);
 }
 

@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import { parseSettings } from '../../config/load.js';
 import type { Settings } from '../../config/settings.js';
 import { MillpondError } from '../../core/errors.js';
-import type { Mirror } from '../../core/mirror.js';
+import type { TreeMirror } from '../../core/mirror.js';
 
 export const FILE = '/etc/example/millpond.yaml';
 
@@ -12,7 +12,7 @@ export function parse(text: string): Settings {
 }
 
 /** The mirror `m` of a configuration with `lines` as its keys. */
-export function mirror(...lines: string[]): Mirror {
+export function mirror(...lines: string[]): TreeMirror {
   const found = parse(['mirrors:', '  m:', ...lines.map((line) => `    ${line}`)].join('\n')).mirrors.get('m');
   if (!found) throw new Error('no mirror "m"');
   return found;

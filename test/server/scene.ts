@@ -8,7 +8,7 @@ import { Layout } from '../../content/layout.js';
 import { PublishedTrees } from '../../content/published-trees.js';
 import type { EngineEvent, EngineView, MirrorActivity } from '../../core/engine.js';
 import type { Generation } from '../../core/generation.js';
-import type { Mirror } from '../../core/mirror.js';
+import type { TreeMirror } from '../../core/mirror.js';
 import type { Run } from '../../core/run.js';
 import { createServer, type Server } from '../../server/app.js';
 import type { EventLimits } from '../../server/events.js';
@@ -58,7 +58,12 @@ export interface Scene {
 }
 
 export async function openScene(
-  options: { mirrors?: Mirror[]; site?: Partial<Settings['site']>; events?: EventLimits; clock?: () => number } = {},
+  options: {
+    mirrors?: TreeMirror[];
+    site?: Partial<Settings['site']>;
+    events?: EventLimits;
+    clock?: () => number;
+  } = {},
 ): Promise<Scene> {
   const folder = await mkdtemp(join(tmpdir(), 'millpond-scene-'));
   const layout = new Layout(folder);
@@ -95,7 +100,7 @@ export async function openScene(
   return Object.assign(state, { ...parts, server, http, url, close });
 }
 
-export function makeMirror(name: string, more: Partial<Mirror> = {}): Mirror {
+export function makeMirror(name: string, more: Partial<TreeMirror> = {}): TreeMirror {
   return {
     name,
     title: name,
@@ -114,7 +119,7 @@ export function makeMirror(name: string, more: Partial<Mirror> = {}): Mirror {
     marker: null,
     maxDelete: 0.5,
     ...more,
-  } as Mirror;
+  } as TreeMirror;
 }
 
 /** An ended run is recorded in the store and returned. */
@@ -174,14 +179,14 @@ export async function writeLog(scene: Scene, run: Run, text: string | Buffer): P
   await writeFile(scene.layout.log(run.mirror, run.id), text);
 }
 
-function makeSettings(folder: string, options: { mirrors?: Mirror[]; site?: Partial<Settings['site']> }): Settings {
+function makeSettings(folder: string, options: { mirrors?: TreeMirror[]; site?: Partial<Settings['site']> }): Settings {
   const mirrors = options.mirrors ?? [
     makeMirror('debian', { title: 'Debian', description: 'The universal operating system' }),
   ];
   return {
     file: join(folder, 'millpond.yaml'),
     site: {
-      name: 'Example University Mirror',
+      name: 'Example University TreeMirror',
       url: 'https://mirror.example.edu',
       contact: 'mirror@example.edu',
       ...options.site,
@@ -196,6 +201,8 @@ function makeSettings(folder: string, options: { mirrors?: Mirror[]; site?: Part
       bandwidth: null,
       keep: { runs: 30, days: 90 },
     },
+    registries: new Map(),
+    images: new Map(),
     mirrors: new Map(mirrors.map((mirror) => [mirror.name, mirror])),
     grace: 30,
   };

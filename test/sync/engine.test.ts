@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import type { Mirror } from '../../core/mirror.js';
+import type { TreeMirror } from '../../core/mirror.js';
 import type { Run } from '../../core/run.js';
 import { processesWithEnvironment } from '../../platform/processes.js';
 import { startCuttingProxy, type CuttingProxy } from '../fixtures/cutting-proxy.js';
@@ -16,8 +16,8 @@ interface Yard {
   readonly up: string;
   /** In front of the daemon; a stalled one keeps runs going for as long as a test wants. */
   readonly proxy: CuttingProxy;
-  mirror(name: string, fields?: Partial<Mirror>): Mirror;
-  start(mirrors: Mirror[], sync?: Parameters<typeof testSettings>[2], clock?: () => number): Promise<TestEngine>;
+  mirror(name: string, fields?: Partial<TreeMirror>): TreeMirror;
+  start(mirrors: TreeMirror[], sync?: Parameters<typeof testSettings>[2], clock?: () => number): Promise<TestEngine>;
 }
 
 async function yard(): Promise<Yard> {

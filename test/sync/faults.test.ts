@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import type { Mirror } from '../../core/mirror.js';
+import type { TreeMirror } from '../../core/mirror.js';
 import { startCuttingProxy } from '../fixtures/cutting-proxy.js';
 import { startEngine, testMirror, testSettings, type TestEngine } from '../fixtures/engine.js';
 import { startMuteDaemon, startSilentUpstream } from '../fixtures/hanging-upstream.js';
@@ -32,7 +32,7 @@ interface World {
 
 /** A real daemon that exports one tree, and the engine with one mirror `pond` of it. */
 async function world(
-  fields: Partial<Mirror> = {},
+  fields: Partial<TreeMirror> = {},
   options: {
     url?: string;
     daemon?: Partial<DaemonOptions>;
@@ -123,7 +123,7 @@ test('an unknown module, a wrong password and too many connections are refusals'
     {},
     { daemon: { auth: { user: 'mirror', password: 'right' }, maxConnections: 1 } },
   );
-  const refusedBy = async (fields: Partial<Mirror>): Promise<string> => {
+  const refusedBy = async (fields: Partial<TreeMirror>): Promise<string> => {
     const mirror = testMirror({ name: 'pond', upstreams: [daemon.url('pond')], ...fields });
     millpond.engine.apply({ ...millpond.settings, mirrors: new Map([['pond', mirror]]) });
     const run = await millpond.sync('pond');

@@ -1,8 +1,8 @@
-import type { Mirror, Stage } from '../../../core/mirror.js';
+import type { Stage, TreeMirror } from '../../../core/mirror.js';
 import type { Upstream } from '../../../core/upstream.js';
 import { CHANGE_FORMAT } from '../../../content/change-list.js';
 import { PARTIAL_FOLDER } from '../../../content/partial-files.js';
-import type { PullRequest, UpstreamRequest } from '../upstream-kind.js';
+import type { PullRequest, UpstreamRequest } from '../tree-upstream.js';
 
 const CONNECT_TIMEOUT_S = 60;
 /** A whole list takes about 100 bytes a file on both sides (rsync(1), --inc-recursive). */
@@ -56,7 +56,7 @@ function connectionOptions({ mirror, upstream, knownHosts }: UpstreamRequest): s
 }
 
 /** rsync splits this at blanks itself, honouring quotes; a doubled quote is one (rsync(1), --rsh); no shell sees it. */
-function sshCommand(mirror: Mirror, knownHosts: string): string {
+function sshCommand(mirror: TreeMirror, knownHosts: string): string {
   const words = ['ssh', '-oBatchMode=yes', '-oStrictHostKeyChecking=accept-new'];
   // ssh takes blanks for the end of a name unless it is quoted, and "%" for a token (ssh_config(5))
   words.push(`-oUserKnownHostsFile="${knownHosts.replaceAll('%', '%%')}"`);
@@ -70,7 +70,7 @@ function sshCommand(mirror: Mirror, knownHosts: string): string {
  * What the mirror never wants is hidden from the transfer, so that it is removed here as well; what a stage leaves
  * out is excluded, so that the stage neither fetches nor deletes it. Leftovers of upstream's own transfers never come.
  */
-function filters(mirror: Mirror, stage: Stage): string[] {
+function filters(mirror: TreeMirror, stage: Stage): string[] {
   return [
     `--filter=H ${PARTIAL_FOLDER}`,
     ...mirror.exclude.map((pattern) => `--filter=H ${pattern}`),

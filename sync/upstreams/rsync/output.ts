@@ -1,4 +1,4 @@
-import type { PullNumbers, PullProgress } from '../upstream-kind.js';
+import type { PullNumbers, PullProgress } from '../tree-upstream.js';
 
 // "  3000003  99%  408.72MB/s    0:00:00 (xfr#7, to-chk=0/12)", rsync --info=progress2 --no-human-readable
 const PROGRESS =

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemCode } from '../../../core/errors.js';
-import type { ProbeRequest, ProbeResult } from '../upstream-kind.js';
+import type { ProbeRequest, ProbeResult } from '../tree-upstream.js';
 import { probeArguments } from './arguments.js';
 import { failureOf } from './exit-codes.js';
 import { runRsync } from './rsync.js';

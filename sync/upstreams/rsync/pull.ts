@@ -1,5 +1,5 @@
 import type { ChildEnd } from '../../../platform/child.js';
-import type { PullRequest, PullResult } from '../upstream-kind.js';
+import type { PullRequest, PullResult } from '../tree-upstream.js';
 import { pullArguments } from './arguments.js';
 import { failureOf, VANISHED } from './exit-codes.js';
 import { addStatistic, isStatistic, lineSplitter, NO_PROGRESS, NO_PULL_NUMBERS, parseProgress } from './output.js';

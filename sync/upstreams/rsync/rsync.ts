@@ -1,7 +1,7 @@
 import { readSecret } from '../../../config/secrets.js';
 import { startChild, type ChildEnd } from '../../../platform/child.js';
 import { bytesMovedBy } from '../../../platform/processes.js';
-import type { UpstreamRequest } from '../upstream-kind.js';
+import type { UpstreamRequest } from '../tree-upstream.js';
 import { passwordOption } from './arguments.js';
 
 export interface RsyncOptions {

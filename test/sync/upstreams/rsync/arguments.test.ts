@@ -2,17 +2,17 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { Mirror, Stage } from '../../../../core/mirror.js';
+import type { TreeMirror, Stage } from '../../../../core/mirror.js';
 import { parseUpstream } from '../../../../core/upstream.js';
 import { passwordOption, probeArguments, pullArguments } from '../../../../sync/upstreams/rsync/arguments.js';
-import type { PullRequest } from '../../../../sync/upstreams/upstream-kind.js';
+import type { PullRequest } from '../../../../sync/upstreams/tree-upstream.js';
 import { testMirror } from '../../../fixtures/engine.js';
 import { tempFolder } from '../../../fixtures/temp-folder.js';
 import { snapshot, writeTree } from '../../../fixtures/tree.js';
 
 const STAGE: Stage = { name: 'all', include: [], exclude: [], delete: true, options: [] };
 
-function request(url: string, fields: Partial<PullRequest> & { config?: Partial<Mirror> } = {}): PullRequest {
+function request(url: string, fields: Partial<PullRequest> & { config?: Partial<TreeMirror> } = {}): PullRequest {
   const { config, ...rest } = fields;
   return {
     mirror: testMirror({ name: 'pond', upstreams: [url], ...config }),

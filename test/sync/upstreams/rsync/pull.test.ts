@@ -1,12 +1,12 @@
 import { readdirSync, readFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { Mirror } from '../../../../core/mirror.js';
+import type { TreeMirror } from '../../../../core/mirror.js';
 import { parseUpstream } from '../../../../core/upstream.js';
 import { processesWithEnvironment } from '../../../../platform/processes.js';
 import { probe } from '../../../../sync/upstreams/rsync/probe.js';
 import { pull } from '../../../../sync/upstreams/rsync/pull.js';
-import type { ProbeResult, PullProgress, PullRequest } from '../../../../sync/upstreams/upstream-kind.js';
+import type { ProbeResult, PullProgress, PullRequest } from '../../../../sync/upstreams/tree-upstream.js';
 import { testMirror } from '../../../fixtures/engine.js';
 import { startMuteDaemon, startSilentUpstream } from '../../../fixtures/hanging-upstream.js';
 import { startDaemon, type Daemon, type DaemonOptions } from '../../../fixtures/rsync-daemon.js';
@@ -19,7 +19,7 @@ interface Place {
   readonly slot: string;
   readonly lines: string[];
   readonly progress: PullProgress[];
-  request(url: string, fields?: Partial<PullRequest> & { config?: Partial<Mirror> }): PullRequest;
+  request(url: string, fields?: Partial<PullRequest> & { config?: Partial<TreeMirror> }): PullRequest;
 }
 
 async function place(): Promise<Place> {
@@ -189,7 +189,7 @@ describe('pull', () => {
 });
 
 describe('probe', () => {
-  async function probed(up: string, path: string, at: Place, config: Partial<Mirror> = {}): Promise<ProbeResult> {
+  async function probed(up: string, path: string, at: Place, config: Partial<TreeMirror> = {}): Promise<ProbeResult> {
     const daemon = await daemonFor(up);
     const folder = join(at.folder, 'probe');
     mkdirSync(folder);

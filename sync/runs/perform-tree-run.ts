@@ -1,23 +1,16 @@
 import type { FailureClass } from '../../core/failure.js';
 import { formatBytes, formatCount, formatFiles } from '../../core/units.js';
 import { parseUpstream, type Upstream } from '../../core/upstream.js';
-import type { RunOutcome } from '../../core/run.js';
 import { admit } from './admit.js';
 import { heldForAPerson, quarantinedBecause } from './check-tree.js';
 import { prepare, type Staging } from './prepare.js';
 import { probeMarker } from './probe-marker.js';
 import { publishGeneration } from './publish-generation.js';
 import { pullPasses, type Pulled } from './pull-passes.js';
-import type { RunContext } from './run-context.js';
+import type { TreeRunContext } from './run-context.js';
 import { RunFailure } from './run-failure.js';
+import type { RunResult } from './run-result.js';
 import { surveyChanges, type ChangeSurvey } from './survey-changes.js';
-
-export interface RunResult {
-  readonly outcome: Extract<RunOutcome, 'updated' | 'unchanged' | 'held' | 'quarantined'>;
-  /** One sentence. */
-  readonly message: string;
-  readonly generation: number | null;
-}
 
 /** Failures that another upstream of the list may not have. */
 const ASK_THE_NEXT: ReadonlySet<FailureClass> = new Set(['connect', 'dns', 'refused', 'timeout']);
@@ -26,7 +19,7 @@ const ASK_THE_NEXT: ReadonlySet<FailureClass> = new Set(['connect', 'dns', 'refu
  * One run, from the marker to the published tree. The upstreams are tried in order.
  * @throws RunFailure when it failed, RunStop when it was ended, anything else for a fault of this program
  */
-export async function performRun(context: RunContext): Promise<RunResult> {
+export async function performTreeRun(context: TreeRunContext): Promise<RunResult> {
   const { mirror, log, tally } = context;
   const upstreams = mirror.upstreams.map(parseUpstream);
   for (const [index, upstream] of upstreams.entries()) {
@@ -42,7 +35,7 @@ export async function performRun(context: RunContext): Promise<RunResult> {
   throw new RunFailure('local', `${mirror.name} has no upstream.`);
 }
 
-async function bringUpToDate(context: RunContext, upstream: Upstream): Promise<RunResult> {
+async function bringUpToDate(context: TreeRunContext, upstream: Upstream): Promise<RunResult> {
   const { tell } = context;
   tell.phase('probe');
   const marker = await probeMarker(context, upstream);
@@ -78,18 +71,18 @@ async function bringUpToDate(context: RunContext, upstream: Upstream): Promise<R
   return { outcome: 'updated', message: updatedSentence(context, pulled), generation: generation.id };
 }
 
-function isPublished({ run, mirror, store }: RunContext, marker: string): boolean {
+function isPublished({ run, mirror, store }: TreeRunContext, marker: string): boolean {
   return !run.force && store.generations.live(mirror.name)?.markerValue === marker;
 }
 
 /** The published tree is equal to upstream: nothing is published, and the page may say since when it is known. */
-function unchanged({ store, mirror, tally, clock }: RunContext, message: string): RunResult {
+function unchanged({ store, mirror, tally, clock }: TreeRunContext, message: string): RunResult {
   const live = store.generations.live(mirror.name);
   if (live) store.generations.confirm(live.id, clock(), tally.marker);
   return { outcome: 'unchanged', message, generation: null };
 }
 
-function nothingCame(context: RunContext, { live }: Staging): RunResult {
+function nothingCame(context: TreeRunContext, { live }: Staging): RunResult {
   const { store, mirror } = context;
   if (live && mirror.publish === 'slots') store.mirrors.setStaging(mirror.name, { base: live.id, state: 'fresh' });
   return unchanged(context, 'Upstream has nothing that we lack.');
@@ -97,7 +90,7 @@ function nothingCame(context: RunContext, { live }: Staging): RunResult {
 
 /** Adds what the list of changes tells to the numbers of the run. */
 async function tallyChanges(
-  { layout, mirror, tally, log }: RunContext,
+  { layout, mirror, tally, log }: TreeRunContext,
   staging: Staging,
   pulled: Pulled,
 ): Promise<ChangeSurvey> {
@@ -109,7 +102,7 @@ async function tallyChanges(
   return survey;
 }
 
-function updatedSentence({ tally }: RunContext, pulled: Pulled): string {
+function updatedSentence({ tally }: TreeRunContext, pulled: Pulled): string {
   const { transferredFiles, transferredBytes, deletedFiles } = tally.numbers;
   const moved = `${formatFiles(transferredFiles)} (${formatBytes(transferredBytes)}) came`;
   const gone = `${formatCount(deletedFiles)} were deleted`;

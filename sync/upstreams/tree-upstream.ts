@@ -1,0 +1,77 @@
+import type { FailureClass } from '../../core/failure.js';
+import type { Stage, TreeMirror } from '../../core/mirror.js';
+import type { RunProgress } from '../../core/run.js';
+import type { Upstream } from '../../core/upstream.js';
+
+/** What every request to an upstream needs. */
+export interface UpstreamRequest {
+  readonly mirror: TreeMirror;
+  readonly upstream: Upstream;
+  /** Ends the work: its processes get TERM, then KILL. The outcome is then `ended`. */
+  readonly signal: AbortSignal;
+  /** Added to the environment of child processes, so that orphans are found again. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Where host keys of ssh upstreams are kept. */
+  readonly knownHosts: string;
+  /** Receives lines for the log of the run, without secrets. */
+  readonly onLine: (line: string) => void;
+}
+
+export interface ProbeRequest extends UpstreamRequest {
+  /** Path of the marker below the upstream's root. */
+  readonly path: string;
+  /** Empty folder of this run's own, to receive it. */
+  readonly folder: string;
+}
+
+export type ProbeResult =
+  | { readonly ok: true; readonly content: Buffer }
+  | { readonly ok: true; readonly content: null } // upstream answers, but has no such file
+  | Failure;
+
+export interface PullRequest extends UpstreamRequest {
+  readonly stage: Stage;
+  readonly destination: string;
+  /** Files of the published tree, about as many as upstream has; null where that is not known. */
+  readonly knownFiles: number | null;
+  /** File that the itemised changes are appended to. */
+  readonly changes: string;
+  /** Readers see the destination while it is filled. */
+  readonly inPlace: boolean;
+  /** Where files are received that readers must not see. */
+  readonly temporary: string;
+  /** Bytes a second that this pull may use; null is no limit. */
+  readonly bandwidth: number | null;
+  readonly onProgress: (progress: PullProgress) => void;
+  /** Called when bytes were seen to move. */
+  readonly onActivity: () => void;
+}
+
+export type PullProgress = Pick<RunProgress, 'files' | 'bytes' | 'rate' | 'percent' | 'toCheck' | 'known' | 'eta'>;
+
+/** Numbers of one pull; bytes. */
+export interface PullNumbers {
+  readonly transferredFiles: number;
+  readonly transferredBytes: number;
+  readonly receivedBytes: number;
+  readonly totalFiles: number;
+  readonly totalBytes: number;
+}
+
+export type PullResult =
+  | { readonly ok: true; readonly exitCode: number; readonly vanished: boolean; readonly numbers: PullNumbers }
+  | (Failure & { readonly numbers: PullNumbers });
+
+export interface Failure {
+  readonly ok: false;
+  readonly failure: FailureClass;
+  /** One sentence, without secrets. */
+  readonly message: string;
+  readonly exitCode: number | null;
+}
+
+/** A way to get trees from somewhere. Requests never throw for what an upstream does; that is a `Failure`. */
+export interface TreeUpstream {
+  probe(request: ProbeRequest): Promise<ProbeResult>;
+  pull(request: PullRequest): Promise<PullResult>;
+}
