@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { SlotName } from '../core/generation.js';
+import type { Digest } from '../core/oci/digest.js';
 
 /**
  * The drawing of the disk, and the only file that joins these paths:
@@ -16,6 +17,9 @@ import type { SlotName } from '../core/generation.js';
  *       changes/a  changes/b        rsync's itemised list of what a slot got since it was last equal to the other
  *       probe/                      the marker as upstream has it
  *     public/<mirror> -> ../mirrors/<mirror>/live
+ *     blobs/sha256/ab/abcd...         whole bytes under the name of their digest: layers, configurations, manifests
+ *     blobs/aside/<algorithm>-<hex>   those whose bytes were found to be wrong, or that were about to be removed
+ *     uploads/<id>                    what is being pushed; uploads/fetch-<algorithm>-<hex> what is being fetched
  */
 export class Layout {
   constructor(readonly data: string) {}
@@ -46,7 +50,8 @@ export class Layout {
     return join(this.publicFolder, mirror);
   }
   logFolder(mirror: string): string {
-    return join(this.data, 'logs', mirror);
+    // names of images hold slashes
+    return join(this.data, 'logs', mirror.replaceAll('/', '~'));
   }
   log(mirror: string, runId: number): string {
     return join(this.logFolder(mirror), `${runId}.log`);
@@ -75,6 +80,29 @@ export class Layout {
   }
   probe(mirror: string): string {
     return join(this.mirror(mirror), 'probe');
+  }
+  get blobsFolder(): string {
+    return join(this.data, 'blobs');
+  }
+  /** `digest` must be one of a known algorithm. */
+  blob(digest: Digest): string {
+    const [algorithm = '', hex = ''] = digest.split(':');
+    return join(this.blobsFolder, algorithm, hex.slice(0, 2), hex);
+  }
+  get asideFolder(): string {
+    return join(this.blobsFolder, 'aside');
+  }
+  aside(digest: Digest): string {
+    return join(this.asideFolder, digest.replace(':', '-'));
+  }
+  get uploadsFolder(): string {
+    return join(this.data, 'uploads');
+  }
+  upload(id: string): string {
+    return join(this.uploadsFolder, id);
+  }
+  fetch(digest: Digest): string {
+    return join(this.uploadsFolder, `fetch-${digest.replace(':', '-')}`);
   }
   /** What `live` and `public/<mirror>` point to, relative to their own folders. */
   liveTarget(slot: SlotName): string {

@@ -76,6 +76,106 @@ const MIGRATIONS: readonly string[] = [
   CREATE INDEX generations_by_mirror ON generations (mirror, id DESC);
   CREATE UNIQUE INDEX generations_one_live ON generations (mirror) WHERE state = 'live';
   `,
+  `
+  -- bytes that are whole on the disk under the name of their digest: layers, configurations and manifests alike
+  CREATE TABLE blobs (
+    digest TEXT PRIMARY KEY,
+    size INTEGER NOT NULL,
+    stored_at INTEGER NOT NULL,
+    checked_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX blobs_by_check ON blobs (checked_at);
+
+  CREATE TABLE manifests (
+    digest TEXT PRIMARY KEY REFERENCES blobs (digest),
+    media_type TEXT NOT NULL,
+    artifact_type TEXT,
+    subject TEXT,
+    annotations TEXT
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX manifests_by_subject ON manifests (subject) WHERE subject IS NOT NULL;
+
+  -- what a manifest names; the parts need not be here
+  CREATE TABLE manifest_parts (
+    manifest TEXT NOT NULL REFERENCES manifests (digest) ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    digest TEXT NOT NULL,
+    role TEXT NOT NULL,
+    media_type TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    platform TEXT,
+    is_foreign INTEGER NOT NULL,
+    PRIMARY KEY (manifest, position)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX manifest_parts_by_digest ON manifest_parts (digest);
+
+  CREATE TABLE repositories (
+    name TEXT PRIMARY KEY,
+    origin TEXT NOT NULL,
+    created_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  -- what may be asked for in a repository; a blob without any row here is nobody's
+  CREATE TABLE repository_content (
+    repository TEXT NOT NULL REFERENCES repositories (name) ON DELETE CASCADE,
+    digest TEXT NOT NULL REFERENCES blobs (digest),
+    touched_at INTEGER NOT NULL,
+    pulled_at INTEGER,
+    PRIMARY KEY (repository, digest)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX repository_content_by_digest ON repository_content (digest);
+
+  CREATE TABLE tags (
+    repository TEXT NOT NULL REFERENCES repositories (name) ON DELETE CASCADE,
+    tag TEXT NOT NULL,
+    digest TEXT NOT NULL REFERENCES manifests (digest),
+    moved_at INTEGER NOT NULL,
+    checked_at INTEGER,
+    pulled_at INTEGER,
+    pulls INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (repository, tag)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX tags_by_digest ON tags (digest);
+
+  -- the digests that a tag had before
+  CREATE TABLE tag_history (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    repository TEXT NOT NULL REFERENCES repositories (name) ON DELETE CASCADE,
+    tag TEXT NOT NULL,
+    digest TEXT NOT NULL REFERENCES manifests (digest),
+    moved_at INTEGER NOT NULL,
+    replaced_at INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX tag_history_by_tag ON tag_history (repository, tag, id DESC);
+  CREATE INDEX tag_history_by_digest ON tag_history (digest);
+
+  CREATE TABLE uploads (
+    id TEXT PRIMARY KEY,
+    repository TEXT NOT NULL,
+    algorithm TEXT NOT NULL,
+    started_at INTEGER NOT NULL,
+    touched_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE tokens (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE,
+    -- sha256 of the secret, which is random: nothing slower is needed
+    secret_hash TEXT NOT NULL UNIQUE,
+    push TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER,
+    used_at INTEGER
+  ) STRICT;
+
+  -- what is known of the limits of upstream registries, so that a restart does not forget
+  CREATE TABLE registry_limits (
+    registry TEXT NOT NULL,
+    account TEXT NOT NULL,
+    state TEXT NOT NULL,
+    PRIMARY KEY (registry, account)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** @throws MillpondError conflict when the database was written by a newer Millpond */

@@ -2,16 +2,30 @@ import Database from 'better-sqlite3';
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { MillpondError, messageOf } from '../core/errors.js';
+import { BlobRecords } from './blobs.js';
 import { GenerationStore } from './generations.js';
+import { ManifestStore } from './manifests.js';
 import { migrate } from './migrations.js';
 import { MirrorStore } from './mirrors.js';
+import { RegistryLimitStore } from './registry-limits.js';
+import { RepositoryStore } from './repositories.js';
 import { RunStore } from './runs.js';
+import { TagStore } from './tags.js';
+import { TokenStore } from './tokens.js';
+import { UploadStore } from './uploads.js';
 
 /** All that the program keeps in SQLite. Statements are synchronous and short. */
 export interface Store {
   readonly runs: RunStore;
   readonly generations: GenerationStore;
   readonly mirrors: MirrorStore;
+  readonly blobs: BlobRecords;
+  readonly manifests: ManifestStore;
+  readonly repositories: RepositoryStore;
+  readonly tags: TagStore;
+  readonly uploads: UploadStore;
+  readonly tokens: TokenStore;
+  readonly registryLimits: RegistryLimitStore;
   /** Runs `work` in one transaction. `work` must be synchronous. */
   transaction<T>(work: () => T): T;
   close(): void;
@@ -27,6 +41,13 @@ export function openStore(file: string): Store {
     runs: new RunStore(db),
     generations: new GenerationStore(db),
     mirrors: new MirrorStore(db),
+    blobs: new BlobRecords(db),
+    manifests: new ManifestStore(db),
+    repositories: new RepositoryStore(db),
+    tags: new TagStore(db),
+    uploads: new UploadStore(db),
+    tokens: new TokenStore(db),
+    registryLimits: new RegistryLimitStore(db),
     transaction: (work) => db.transaction(work).immediate(),
     close: () => db.close(),
   };

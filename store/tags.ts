@@ -1,0 +1,138 @@
+import type Database from 'better-sqlite3';
+import type { Digest } from '../core/oci/digest.js';
+import type { FormerTag, Tag } from '../core/oci/repository.js';
+
+interface Row {
+  repository: string;
+  tag: string;
+  digest: string;
+  moved_at: number;
+  checked_at: number | null;
+  pulled_at: number | null;
+  pulls: number;
+}
+
+interface HistoryRow {
+  id: number;
+  tag: string;
+  digest: string;
+  moved_at: number;
+  replaced_at: number;
+}
+
+export class TagStore {
+  readonly #set: Database.Statement;
+  readonly #get: Database.Statement<[string, string], Row>;
+  readonly #page: Database.Statement<[string, string, number], Row>;
+  readonly #ofDigest: Database.Statement<[string, string], Row>;
+  readonly #count: Database.Statement<[string], { count: number }>;
+  readonly #remove: Database.Statement<[string, string]>;
+  readonly #setChecked: Database.Statement<[number, string, string]>;
+  readonly #addPulls: Database.Statement;
+  readonly #addHistory: Database.Statement;
+  readonly #history: Database.Statement<[string, string, number], HistoryRow>;
+  readonly #trimHistory: Database.Statement;
+
+  constructor(db: Database.Database) {
+    this.#set = db.prepare(`
+      INSERT INTO tags (repository, tag, digest, moved_at, checked_at)
+      VALUES (@repository, @tag, @digest, @at, @checkedAt)
+      ON CONFLICT (repository, tag) DO UPDATE SET
+        moved_at = CASE WHEN digest = @digest THEN moved_at ELSE @at END,
+        digest = @digest,
+        checked_at = coalesce(@checkedAt, checked_at)`);
+    this.#get = db.prepare('SELECT * FROM tags WHERE repository = ? AND tag = ?');
+    this.#page = db.prepare('SELECT * FROM tags WHERE repository = ? AND tag > ? ORDER BY tag LIMIT ?');
+    this.#ofDigest = db.prepare('SELECT * FROM tags WHERE repository = ? AND digest = ? ORDER BY tag');
+    this.#count = db.prepare('SELECT count(*) AS count FROM tags WHERE repository = ?');
+    this.#remove = db.prepare('DELETE FROM tags WHERE repository = ? AND tag = ?');
+    this.#setChecked = db.prepare('UPDATE tags SET checked_at = ? WHERE repository = ? AND tag = ?');
+    this.#addPulls = db.prepare(`
+      UPDATE tags SET pulls = pulls + @pulls, pulled_at = @at WHERE repository = @repository AND tag = @tag`);
+    this.#addHistory = db.prepare(`
+      INSERT INTO tag_history (repository, tag, digest, moved_at, replaced_at)
+      VALUES (@repository, @tag, @digest, @movedAt, @at)`);
+    this.#history = db.prepare(`
+      SELECT id, tag, digest, moved_at, replaced_at FROM tag_history
+      WHERE repository = ? AND tag = ? ORDER BY id DESC LIMIT ?`);
+    this.#trimHistory = db.prepare(`
+      DELETE FROM tag_history WHERE repository = @repository AND tag = @tag AND id NOT IN (
+        SELECT id FROM tag_history WHERE repository = @repository AND tag = @tag ORDER BY id DESC LIMIT @keep)`);
+  }
+
+  get(repository: string, tag: string): Tag | undefined {
+    const row = this.#get.get(repository, tag);
+    return row && toTag(row);
+  }
+
+  /**
+   * Lets the tag point to `digest`, whose manifest must be recorded, and keeps what it pointed to. `checkedAt` is when
+   * upstream was seen to have it so; null leaves that as it was. Whether it moved. To be called in a transaction.
+   */
+  move(
+    { repository, tag, digest }: Pick<Tag, 'repository' | 'tag' | 'digest'>,
+    { at, checkedAt, keepHistory }: { at: number; checkedAt: number | null; keepHistory: number },
+  ): boolean {
+    const before = this.get(repository, tag);
+    this.#set.run({ repository, tag, digest, at, checkedAt });
+    if (before === undefined || before.digest === digest) return before === undefined;
+    this.#addHistory.run({ repository, tag, digest: before.digest, movedAt: before.movedAt, at });
+    this.#trimHistory.run({ repository, tag, keep: keepHistory });
+    return true;
+  }
+
+  /** What it pointed to stays in its history. To be called in a transaction. */
+  remove(repository: string, tag: string, at: number): boolean {
+    const before = this.get(repository, tag);
+    if (!before) return false;
+    this.#addHistory.run({ repository, tag, digest: before.digest, movedAt: before.movedAt, at });
+    this.#remove.run(repository, tag);
+    return true;
+  }
+
+  /** In the bytewise order of the tags, behind `after`. */
+  page(repository: string, after: string, limit: number): Tag[] {
+    return this.#page.all(repository, after, limit).map(toTag);
+  }
+
+  /** Those that point to `digest`. */
+  ofDigest(repository: string, digest: Digest): Tag[] {
+    return this.#ofDigest.all(repository, digest).map(toTag);
+  }
+
+  count(repository: string): number {
+    return this.#count.get(repository)?.count ?? 0;
+  }
+
+  /** Upstream was seen to have the tag as it is here. */
+  setChecked(repository: string, tag: string, at: number): void {
+    this.#setChecked.run(at, repository, tag);
+  }
+
+  addPulls(repository: string, tag: string, { pulls, at }: { pulls: number; at: number }): void {
+    this.#addPulls.run({ repository, tag, pulls, at });
+  }
+
+  /** What it pointed to before, newest first. */
+  history(repository: string, tag: string, limit: number): FormerTag[] {
+    return this.#history.all(repository, tag, limit).map((row) => ({
+      id: row.id,
+      tag: row.tag,
+      digest: row.digest,
+      movedAt: row.moved_at,
+      replacedAt: row.replaced_at,
+    }));
+  }
+}
+
+function toTag(row: Row): Tag {
+  return {
+    repository: row.repository,
+    tag: row.tag,
+    digest: row.digest,
+    movedAt: row.moved_at,
+    checkedAt: row.checked_at,
+    pulledAt: row.pulled_at,
+    pulls: row.pulls,
+  };
+}
