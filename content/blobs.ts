@@ -1,5 +1,5 @@
 import { linkSync, mkdirSync, renameSync, rmSync } from 'node:fs';
-import { mkdir, open, readFile, rename, rm, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, type FileHandle } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
 import { dirname } from 'node:path';
 import { systemCode } from '../core/errors.js';
