@@ -9,6 +9,8 @@ export const SYSTEM_FOLDERS = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
 
 export const START_PACKAGES = [{ package: 'rsync', probe: 'rsync' }];
 
+const PODMAN_SERVICES = ['podman', 'podman.socket', 'podman-restart', 'podman-auto-update', 'podman-auto-update.timer'];
+
 export const TEST_PACKAGES = [
   ...START_PACKAGES,
   { package: 'apt-utils', probe: 'apt-ftparchive' },
@@ -20,6 +22,14 @@ export const TEST_PACKAGES = [
   { package: 'xz-utils', probe: 'xz' },
   { package: 'openssh-client', probe: 'ssh' },
   { package: 'openssh-server', probe: 'sshd', service: 'ssh' },
+  { package: 'skopeo', probe: 'skopeo' },
+  { package: 'buildah', probe: 'buildah' },
+  { package: 'podman', probe: 'podman', service: PODMAN_SERVICES },
+  { package: 'runc', probe: 'runc' },
+  { package: 'containerd', probe: 'ctr', service: 'containerd' },
+  { package: 'docker.io', probe: 'dockerd', service: ['docker', 'docker.socket'] },
+  { package: 'docker-registry', probe: 'docker-registry', service: 'docker-registry' },
+  { package: 'busybox-static', probe: '/bin/busybox' },
 ];
 
 const APT_OPTIONS = [
@@ -52,7 +62,7 @@ exit 0
 
 /**
  * Installs what is missing of `wanted`: `{package, probe, service?}`, where `probe` is a program's name or the path of
- * a file. Never asks anything.
+ * a file, and `service` one name or several. Never asks anything.
  */
 export async function ensureDebianPackages(wanted) {
   const missing = wanted.filter(({ probe }) => !isInstalled(probe));
