@@ -115,6 +115,11 @@ export function pathProblem(value: string): string | undefined {
   return undefined;
 }
 
+/** For checks of several keys together, which run on values of any kind. */
+export function isSection(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 function within(value: number | undefined, limits: { from: number; to: number }): number | undefined {
   return value !== undefined && value >= limits.from && value <= limits.to ? value : undefined;
 }

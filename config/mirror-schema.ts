@@ -2,10 +2,10 @@ import * as z from 'zod';
 import { parseShare } from '../core/units.js';
 import { mirrorNameProblem } from '../core/mirror.js';
 import { parseUpstream } from '../core/upstream.js';
-import { timezoneProblem } from './cron-sentence.js';
 import * as field from './fields.js';
 import * as problem from './mirror-problems.js';
 import { stageOptionProblem } from './stage-options.js';
+import * as target from './target-schema.js';
 
 const PATTERN_EXAMPLES = ['*-arm64*', '/dists/experimental/'];
 
@@ -77,19 +77,9 @@ const password = field
       const count = [value.file, value.env].filter((each) => each !== undefined).length;
       if (count !== 1) context.addIssue({ code: 'custom', message: `must hold either "file" or "env"` });
     },
-    { when: ({ value }) => isSection(value) },
+    { when: ({ value }) => field.isSection(value) },
   )
   .meta({ description: 'Where the password for the rsync daemon is kept. Never the password itself.' });
-
-const retry = field
-  .section({
-    attempts: field.whole(1, 50, { description: 'Tries in all, the first one included.' }).prefault(5),
-    backoff: field
-      .durationRange('1s', '7d', { description: 'Pause before the second try, and the longest one.' })
-      .prefault('1m..1h'),
-  })
-  .prefault({})
-  .meta({ description: 'What happens after a run that failed and may succeed later.' });
 
 const guard = field
   .section({
@@ -105,8 +95,7 @@ const guard = field
 /** One mirror as it is written. Only `upstream`, and `schedule` or `every`, must be given. */
 export const mirror = field
   .section({
-    title: field.text({ description: 'Name for people. Default: the name of the mirror.' }).optional(),
-    description: field.text({ description: 'What it is, in one sentence.' }, problem.description).optional(),
+    ...target.words,
     upstream: field.textList(
       {
         description:
@@ -122,30 +111,7 @@ export const mirror = field
       .optional(),
     ssh_port: field.whole(1, 65_535, { description: 'Port of ssh upstreams.' }).optional(),
     password: password.optional(),
-    schedule: field
-      .text(
-        {
-          description: 'When it is due: a cron expression of five fields, or manual.',
-          examples: ['17 */4 * * *', 'manual'],
-        },
-        problem.schedule,
-      )
-      .optional(),
-    timezone: field
-      .text(
-        {
-          description: 'Time zone of the cron expression. Default: that of this machine.',
-          examples: ['Europe/Berlin'],
-        },
-        timezoneProblem,
-      )
-      .optional(),
-    every: field
-      .duration('1m', '366d', {
-        description: 'When it is due, instead of "schedule": so long after the last run began.',
-        examples: ['4h'],
-      })
-      .optional(),
+    ...target.rhythm,
     stages,
     exclude: field
       .textList(
@@ -156,9 +122,7 @@ export const mirror = field
         problem.pattern,
       )
       .prefault([]),
-    timeout: field.duration('1s', '14d', { description: 'How long a run may last in all.' }).prefault('12h'),
-    stall: field.duration('1s', '1d', { description: 'A run without a byte for so long is ended.' }).prefault('15m'),
-    retry,
+    ...target.endurance,
     publish: z
       .enum(['slots', 'in-place'])
       .prefault('slots')
@@ -170,7 +134,7 @@ export const mirror = field
     marker: marker.optional().meta({ description: "Upstream's own freshness file: read before each run." }),
     guard,
   })
-  .superRefine(checkTogether, { when: ({ value }) => isSection(value) });
+  .superRefine(checkTogether, { when: ({ value }) => field.isSection(value) });
 
 export type RawMirror = z.output<typeof mirror>;
 export type RawStage = z.output<typeof stage>;
@@ -188,18 +152,13 @@ export const mirrors = z.record(z.string(), mirror).superRefine(
       if (problem) context.addIssue({ code: 'custom', message: `${field.quote(name)} ${problem}`, path: [name] });
     }
   },
-  { when: ({ value }) => isSection(value) },
+  { when: ({ value }) => field.isSection(value) },
 );
 
 /** What only several keys together tell. Runs on mirrors with other problems too: nothing is known to be right. */
 function checkTogether(value: Partial<RawMirror>, context: z.RefinementCtx): void {
   const complain = (path: string, message: string): void => context.addIssue({ code: 'custom', message, path: [path] });
-  const { schedule, every, timezone } = value;
-  if (schedule === undefined && every === undefined)
-    complain('schedule', 'is missing: write a cron expression, "manual", or "every: 4h" instead');
-  if (schedule !== undefined && every !== undefined) complain('every', 'cannot stand beside "schedule": choose one');
-  if (timezone !== undefined && (schedule === undefined || schedule === 'manual'))
-    complain('timezone', 'has a meaning only for a cron expression in "schedule"');
+  target.checkRhythm(value, complain);
   const kinds = upstreamKinds(value.upstream);
   if (!kinds) return;
   if (value.password !== undefined && !kinds.has('daemon'))
@@ -215,10 +174,6 @@ function upstreamKinds(upstreams: unknown): Set<string> | undefined {
   } catch {
     return undefined; // said already
   }
-}
-
-function isSection(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function refuseEqualNames(stages: readonly RawStage[], context: z.RefinementCtx): void {

@@ -8,6 +8,7 @@ export interface Problem {
 }
 
 const PASSWORD = 'password';
+const CREDENTIALS = 'credentials';
 
 const MAY_BE_MISSING = new Set(['invalid_type', 'invalid_union', 'invalid_value']);
 const KINDS: Readonly<Record<string, string>> = {
@@ -20,11 +21,13 @@ const KINDS: Readonly<Record<string, string>> = {
   record: 'a section of keys',
 };
 
-/** Words for what zod finds by itself. Nothing at or below `password` is quoted: it may be the password. */
+/** Words for what zod finds by itself. Nothing at or below `password` or `credentials` is quoted: it may be secret. */
 export const errorMap: z.core.$ZodErrorMap = (issue) => {
   const isMissing = issue.input === undefined;
   if (issue.code === 'invalid_type' && issue.path?.at(-1) === PASSWORD)
     return 'must be {file: PATH} or {env: NAME}: the password itself does not belong into this file';
+  if (issue.code === 'invalid_type' && issue.path?.at(-1) === CREDENTIALS)
+    return "must be the path of a file in the form of Docker's config.json: an account does not belong into this file";
   const value = issue.path?.includes(PASSWORD) ? 'this' : quote(issue.input);
   if (isMissing && MAY_BE_MISSING.has(issue.code)) return 'is missing';
   if (issue.code === 'invalid_type') return `${value} is not ${KINDS[issue.expected] ?? issue.expected}`;

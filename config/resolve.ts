@@ -1,11 +1,13 @@
 import { dirname, resolve } from 'node:path';
 import type { Stage, TreeMirror } from '../core/mirror.js';
-import type { Schedule } from '../core/schedule.js';
 import { parseUpstream } from '../core/upstream.js';
+import { imageConflicts } from './image-conflicts.js';
 import { stageName, type RawMirror, type RawStage } from './mirror-schema.js';
 import type { Problem } from './problems.js';
+import { resolveImages } from './resolve-images.js';
 import type { RawSettings } from './schema.js';
 import type { Settings } from './settings.js';
+import { resolveTarget } from './target-schema.js';
 
 /**
  * Packages before the indexes that name them, and deletion last: so an index never names a file that is not there.
@@ -26,17 +28,18 @@ const APT_STAGES: readonly Stage[] = [
 ];
 const ONE_STAGE: readonly Stage[] = [{ name: 'all', include: [], exclude: [], delete: true, options: [] }];
 
-/** What can only be seen when paths are absolute. */
+/** What can only be seen when all is there and paths are absolute. */
 export function resolveProblems(raw: RawSettings, file: string): Problem[] {
   const data = resolve(dirname(file), raw.data);
   if (data === '/') return [{ path: ['data'], sentence: '"/" is not a data folder: choose one of its own' }];
-  return Object.entries(raw.mirrors).flatMap(([name, mirror]) =>
+  const ownFolder = Object.entries(raw.mirrors).flatMap(([name, mirror]) =>
     mirror.upstream.flatMap((text): Problem[] => {
       const folder = absoluteUpstream(text, file);
       if (!folder.startsWith('/') || !`${data}/`.startsWith(folder)) return [];
       return [{ path: ['mirrors', name, 'upstream'], sentence: `"${folder}" holds the data folder "${data}" itself` }];
     }),
   );
+  return [...ownFolder, ...imageConflicts(raw)];
 }
 
 /** Fills in what depends on the file's place and on this machine: paths, processor cores, time zone, names. */
@@ -59,29 +62,22 @@ export function resolveSettings(raw: RawSettings, file: string): Settings {
       keep: sync.keep,
     },
     mirrors: new Map(mirrors),
-    registries: new Map(),
-    images: new Map(),
+    ...resolveImages(raw, file),
     grace: raw.grace,
   };
 }
 
 function resolveMirror(name: string, raw: RawMirror, file: string): TreeMirror {
-  const { password, retry } = raw;
+  const { password } = raw;
   return {
-    name,
-    title: raw.title ?? name,
-    description: (raw.description ?? '').replace(/\s+/g, ' ').trim(),
+    ...resolveTarget(name, raw),
     kind: 'rsync',
     upstreams: raw.upstream.map((text) => absoluteUpstream(text, file)),
     sshKey: raw.ssh_key === undefined ? null : resolve(dirname(file), raw.ssh_key),
     sshPort: raw.ssh_port ?? null,
     password: password === undefined ? null : resolvePassword(password, file),
-    schedule: resolveSchedule(raw),
     stages: raw.stages === 'apt' ? APT_STAGES : raw.stages === 'one' ? ONE_STAGE : raw.stages.map(resolveStage),
     exclude: raw.exclude,
-    timeout: raw.timeout,
-    stall: raw.stall,
-    retry: { attempts: retry.attempts, firstBackoff: retry.backoff.from, maxBackoff: retry.backoff.to },
     publish: raw.publish,
     marker: raw.marker ?? null,
     maxDelete: raw.guard.max_delete,
@@ -99,13 +95,6 @@ function absoluteUpstream(text: string, file: string): string {
 function resolvePassword(raw: NonNullable<RawMirror['password']>, file: string): TreeMirror['password'] {
   if (raw.file !== undefined) return { file: resolve(dirname(file), raw.file) };
   return raw.env === undefined ? null : { env: raw.env };
-}
-
-function resolveSchedule({ schedule, every, timezone }: RawMirror): Schedule {
-  if (every !== undefined) return { kind: 'every', seconds: every };
-  if (schedule === undefined || schedule === 'manual') return { kind: 'manual' };
-  const zone = timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
-  return { kind: 'cron', expression: schedule.trim(), timezone: zone || 'UTC' };
 }
 
 function resolveStage(raw: RawStage, index: number, all: readonly RawStage[]): Stage {

@@ -2,7 +2,9 @@ import * as z from 'zod';
 import { parseRate, parseShare, parseSize } from '../core/units.js';
 import * as field from './fields.js';
 import { parseHttpAddress, ADDRESS_FORMS } from './http-address.js';
+import { images } from './image-schema.js';
 import { mirrors } from './mirror-schema.js';
+import { ownRegistry, registries } from './registry-schema.js';
 import type { HttpAddress } from './settings.js';
 
 const site = field
@@ -93,6 +95,11 @@ export const schema = field.section({
     .duration('0s', '1d', { description: 'How long downloads may go on when the program is stopped.' })
     .prefault('30s'),
   mirrors: mirrors.prefault({}).meta({ description: 'What is mirrored, by name: served at /<name>/.' }),
+  registries: registries.prefault({}).meta({
+    description: 'Upstream registries of container images, by the name that clients use: docker.io, quay.io.',
+  }),
+  images: images.prefault([]).meta({ description: 'Repositories of container images that are mirrored.' }),
+  registry: ownRegistry,
 });
 
 export type RawSettings = z.output<typeof schema>;

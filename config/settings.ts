@@ -21,6 +21,7 @@ export interface Settings {
   readonly registries: ReadonlyMap<string, Registry>;
   /** Repositories that are kept in step with an upstream registry, by name, in the order of the file. */
   readonly images: ReadonlyMap<string, ImageMirror>;
+  readonly registry: RegistrySettings;
   /** Seconds that running downloads get to finish when the program is stopped. */
   readonly grace: number;
 }
@@ -44,4 +45,22 @@ export interface SyncSettings {
   readonly bandwidth: number | null;
   /** Runs (and their logs) that are kept: the newest so many, and those not older than so many days. */
   readonly keep: { readonly runs: number; readonly days: number };
+}
+
+/** Rules of the registry that this server is. */
+export interface RegistrySettings {
+  /** Patterns of repositories (`config/name-pattern.ts`) that tokens may open for pushing; none is nobody pushes. */
+  readonly push: readonly string[];
+  /** Patterns of tags (`config/tag-pattern.ts`) that never move once they were pushed. */
+  readonly immutable: readonly string[];
+  /** Bytes that a manifest may have. */
+  readonly maxManifest: number;
+  readonly keep: {
+    /** Seconds that a pushed manifest stays which no tag and no other manifest names. */
+    readonly untagged: number;
+    /** Former digests that are kept of each tag. */
+    readonly history: number;
+    /** Seconds that anything stays which nothing refers to: a push must be whole by then. */
+    readonly grace: number;
+  };
 }

@@ -14,6 +14,8 @@ interface Node {
   readonly anyOf?: readonly Node[];
 }
 
+const OF_IMAGES: ReadonlySet<string> = new Set(['registries', 'images', 'registry']);
+
 function file(name: string): URL {
   return new URL(`../../config/${name}`, import.meta.url);
 }
@@ -27,6 +29,17 @@ function keys(node: Node, path: readonly string[] = []): { path: readonly string
   const others = typeof node.additionalProperties === 'object' ? keys(node.additionalProperties, [...path, '*']) : [];
   const items = node.items ? keys(node.items, path) : [];
   return [...below, ...others, ...items, ...(node.anyOf ?? []).flatMap((each) => keys(each, path))];
+}
+
+/** What stands at a path of the schema, where `*` and items of lists are the first ones. */
+function valueAt(written: unknown, path: readonly string[]): unknown {
+  let found = written;
+  for (const segment of path) {
+    const section: unknown = Array.isArray(found) ? found[0] : found;
+    if (typeof section !== 'object' || section === null) return undefined;
+    found = segment === '*' ? Object.values(section)[0] : (section as Record<string, unknown>)[segment];
+  }
+  return found;
 }
 
 describe('jsonSchema', () => {
@@ -44,6 +57,9 @@ describe('jsonSchema', () => {
         'sync.keep.days',
         'mirrors.*.upstream',
         'mirrors.*.stages.options',
+        'registries.*.on_demand.allow',
+        'images.tags.semver',
+        'registry.keep.grace',
       ]),
     );
     const silent = all.filter(({ node }) => !node.description).map(({ path }) => path.join('.'));
@@ -76,13 +92,35 @@ describe('initTemplate', () => {
     const shown: Record<string, unknown> = {};
     for (const [, line = ''] of comments) Object.assign(shown, parse(line));
     Object.assign(shown, shown['keep'], shown['retry'], shown['guard']);
-    const compared = keys(jsonSchema()).flatMap(({ path, node }) => {
+    // of images all is commented out, examples and defaults alike: compared below
+    const others = keys(jsonSchema()).filter(({ path }) => !OF_IMAGES.has(path[0] ?? ''));
+    const compared = others.flatMap(({ path, node }) => {
       const key = path.at(-1) ?? '';
       const hasOne = node.default !== undefined && typeof node.default !== 'object' && key in shown;
       return hasOne && key !== 'http' ? [{ key, default: node.default, shown: shown[key] }] : [];
     });
     expect(compared.length).toBeGreaterThan(12);
     expect(compared.filter((each) => each.default !== each.shown)).toEqual([]);
+  });
+
+  test('shows images that can be used as they are, with every key of theirs and its true default', () => {
+    const lines = initTemplate().split('\n');
+    const commented = lines.slice(lines.indexOf('# registries:')).map((line) => line.replace(/^# ?/, ''));
+    // sentences between the sections begin with a capital letter, those within them with one more "#"
+    const text = commented.filter((line) => !/^[A-Z]|^refers to|^docker\.io\//.test(line)).join('\n');
+    const written = parse(text) as Record<string, unknown>;
+    expect(Object.keys(written)).toEqual([...OF_IMAGES]);
+    const missing = keys(jsonSchema()).filter(
+      ({ path }) => OF_IMAGES.has(path[0] ?? '') && path.at(-1) !== 'every' && valueAt(written, path) === undefined,
+    );
+    expect(missing.map(({ path }) => path.join('.'))).toEqual([]);
+    const { registry, images } = parseSettings(text, '/x/millpond.yaml');
+    const { registry: byDefault } = parseSettings('data: ./data', '/x/millpond.yaml');
+    expect(registry).toMatchObject({ maxManifest: byDefault.maxManifest, keep: byDefault.keep });
+    const bare = 'images: [{ from: q/x, tags: "*", schedule: manual }]\nregistries: { q: { url: "https://q" } }';
+    const plain = parseSettings(bare, '/x/millpond.yaml').images.get('q/x');
+    for (const key of ['timeout', 'stall', 'retry', 'referrers'] as const)
+      expect(images.get('base/debian')?.[key]).toEqual(plain?.[key]);
   });
 
   test('shows nothing in its comments that would be refused', () => {

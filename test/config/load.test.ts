@@ -25,6 +25,14 @@ describe('parseSettings', () => {
         keep: { runs: 30, days: 90 },
       },
       mirrors: new Map(),
+      registries: new Map(),
+      images: new Map(),
+      registry: {
+        push: [],
+        immutable: [],
+        maxManifest: 4_194_304,
+        keep: { untagged: 604_800, history: 10, grace: 86_400 },
+      },
       grace: 30,
     });
     expect(mirror(UPSTREAM, MANUAL)).toEqual({
@@ -55,7 +63,12 @@ data: /srv/millpond
 listen: { http: ["[::1]:80", ":8080", "mirror.example.edu:0"] }
 workers: 0
 grace: 1m
-sync: { concurrency: 8, per_host: 1, jitter: 0s, reserve: 500GB, bandwidth: 2Gbit/s, keep: { runs: 5, days: 7 } }`);
+sync: { concurrency: 8, per_host: 1, jitter: 0s, reserve: 500GB, bandwidth: 2Gbit/s, keep: { runs: 5, days: 7 } }
+registry:
+  push: ["lab/*", hosted/**]
+  immutable: v*
+  max_manifest: 16MiB
+  keep: { untagged: 1h, history: 0, grace: 2h }`);
     expect(settings).toEqual({
       file: FILE,
       site: { name: 'Example', url: 'https://mirror.example.edu', contact: 'mirror@example.edu' },
@@ -77,6 +90,14 @@ sync: { concurrency: 8, per_host: 1, jitter: 0s, reserve: 500GB, bandwidth: 2Gbi
         keep: { runs: 5, days: 7 },
       },
       mirrors: new Map(),
+      registries: new Map(),
+      images: new Map(),
+      registry: {
+        push: ['lab/*', 'hosted/**'],
+        immutable: ['v*'],
+        maxManifest: 16_777_216,
+        keep: { untagged: 3_600, history: 0, grace: 7_200 },
+      },
     });
   });
 
@@ -199,7 +220,10 @@ mirrors:
     ['mirrors: { m: }', 'mirrors.m: is missing'],
     ['mirrors: { m: { upstream: /etc, schedule: manual } }', 'mirrors.m.upstream: "/etc/" holds the data folder'],
     ['mirrors: { m: { upstream: /, schedule: manual } }', 'mirrors.m.upstream: "/" holds the data folder'],
-    ['concurency: 1', 'concurency: unknown key; allowed here: site, data, listen, workers, sync, grace, mirrors'],
+    [
+      'concurency: 1',
+      'concurency: unknown key; allowed here: site, data, listen, workers, sync, grace, mirrors, registries, ',
+    ],
     ['sync: { concurency: 1 }', 'sync.concurency: unknown key; did you mean "concurrency"?'],
     ['hello', '"hello" is not a section of keys'],
     ['[1]', '[1] is not a section of keys'],

@@ -203,6 +203,10 @@ function makeSettings(folder: string, options: { mirrors?: TreeMirror[]; site?: 
     },
     registries: new Map(),
     images: new Map(),
+    registry: {
+      ...{ push: [], immutable: [], maxManifest: 4 * 1024 * 1024 },
+      keep: { untagged: 604_800, history: 10, grace: 86_400 },
+    },
     mirrors: new Map(mirrors.map((mirror) => [mirror.name, mirror])),
     grace: 30,
   };

@@ -1,0 +1,145 @@
+import * as z from 'zod';
+import { parseDuration, parseSize } from '../core/units.js';
+import * as field from './fields.js';
+import * as problem from './image-problems.js';
+import { namePatternProblem } from './name-pattern.js';
+import { tagPatternProblem } from './tag-pattern.js';
+
+const GIGABYTE = 1e9;
+const LEAST_MANIFEST = 2 ** 20;
+const MOST_MANIFEST = 2 ** 24;
+
+const onDemand = field.section({
+  allow: field.textList(
+    {
+      description: 'Patterns of repositories of this registry that may be fetched; "*" is one part, "**" any parts.',
+      examples: [['library/*']],
+    },
+    namePatternProblem,
+    1,
+  ),
+  keep: field.parsed('a size of at least 1GB: write it as 500GB or 500GiB', parseKeep, {
+    description: 'What images fetched on demand may take in all; least recently pulled ones make room.',
+    examples: ['500GB'],
+  }),
+  recheck: field
+    .duration('10s', '30d', {
+      description: 'A tag is compared with upstream again when it is asked for after so long.',
+    })
+    .prefault('10m'),
+  zones: field
+    .textList(
+      { description: 'Zones whose clients may cause a fetch. Default: all.', examples: [['campus']] },
+      problem.zoneName,
+    )
+    .prefault([]),
+});
+
+const registry = field.section({
+  url: field.text(
+    { description: 'Address of the registry, without a path.', examples: ['https://quay.io'] },
+    problem.registryUrl,
+  ),
+  credentials: field
+    .text(
+      {
+        description: "File in the form of Docker's config.json that holds the account; only its owner may read it.",
+        examples: ['secrets/docker.json'],
+      },
+      problem.credentialsFile,
+    )
+    .optional(),
+  budget: field
+    .parsed('a budget of pulls in a time of 1m to 7d: write it as 80/6h', parseBudget, {
+      description: 'Manifests that may be fetched in each time, on top of what the registry itself says.',
+      examples: ['80/6h'],
+    })
+    .optional(),
+  alias: field
+    .text(
+      {
+        description: "Host name of this server under which the registry's repositories have their own names.",
+        examples: ['docker.mirror.example.edu'],
+      },
+      problem.alias,
+    )
+    .optional(),
+  on_demand: onDemand.optional().meta({ description: 'What is fetched when a client asks for it. Default: nothing.' }),
+  private_addresses: z
+    .boolean()
+    .prefault(false)
+    .meta({ description: 'Whether it, and where it redirects to, may have private or loopback addresses.' }),
+});
+
+export type RawRegistry = z.output<typeof registry>;
+
+/** By name, as it is written: several spellings of Docker Hub are one registry. */
+export const registries = z.record(z.string(), registry).superRefine(
+  (value, context) => {
+    for (const name of Object.keys(value)) {
+      const sentence = problem.registryName(name);
+      if (sentence) context.addIssue({ code: 'custom', message: sentence, path: [name] });
+    }
+  },
+  { when: ({ value }) => field.isSection(value) },
+);
+
+const keep = field
+  .section({
+    untagged: field
+      .duration('1s', '3650d', { description: 'How long pushed manifests stay that no tag and no index names.' })
+      .prefault('7d'),
+    history: field.whole(0, 1000, { description: 'Former digests that are kept of each tag.' }).prefault(10),
+    grace: field
+      .duration('1s', '90d', {
+        description: 'How long anything stays that nothing refers to; a push must end within it.',
+      })
+      .prefault('1d'),
+  })
+  .prefault({})
+  .meta({ description: 'What is kept that nobody needs at the moment.' });
+
+/** The registry that this server is. */
+export const ownRegistry = field
+  .section({
+    push: field
+      .textList(
+        {
+          description: 'Patterns of repositories that tokens may open for pushing. Default: none, and nobody pushes.',
+          examples: [['lab/*']],
+        },
+        namePatternProblem,
+      )
+      .prefault([]),
+    immutable: field
+      .textList(
+        { description: 'Patterns of tags that never move once they were pushed.', examples: [['v*']] },
+        tagPatternProblem,
+      )
+      .prefault([]),
+    max_manifest: field
+      .parsed('a size of 1MiB to 16MiB', parseManifestSize, { description: 'The largest manifest that is taken.' })
+      .prefault('4MiB'),
+    keep,
+  })
+  .prefault({})
+  .meta({ description: 'Rules of the registry that this server is, at /v2/.' });
+
+export type RawOwnRegistry = z.output<typeof ownRegistry>;
+
+function parseKeep(value: string): number | undefined {
+  const bytes = parseSize(value);
+  return bytes !== undefined && bytes >= GIGABYTE ? bytes : undefined;
+}
+
+function parseManifestSize(value: string): number | undefined {
+  const bytes = parseSize(value);
+  return bytes !== undefined && bytes >= LEAST_MANIFEST && bytes <= MOST_MANIFEST ? bytes : undefined;
+}
+
+function parseBudget(value: string): { pulls: number; window: number } | undefined {
+  const [, count = '', time = ''] = /^(\d{1,7}) ?\/ ?(\w+)$/.exec(value) ?? [];
+  const pulls = Number(count);
+  const window = parseDuration(time) ?? 0;
+  return pulls > 0 && window >= 60 && window <= 7 * 86_400 ? { pulls, window } : undefined;
+}
