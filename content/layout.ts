@@ -9,6 +9,7 @@ import type { Digest } from '../core/oci/digest.js';
  *     state.db                      SQLite (WAL)
  *     run/control.sock              admin API; run/lock.db is held while a program uses the folder
  *     run/known_hosts               keys of ssh upstreams
+ *     registry.key                  what the registry signs its access tokens with, mode 0600
  *     logs/<mirror>/<run-id>.log
  *     mirrors/<mirror>/
  *       slots/a/  slots/b/          complete trees, hard-linked to each other
@@ -39,6 +40,10 @@ export class Layout {
   /** Host keys of ssh upstreams, learnt at the first connection. */
   get knownHosts(): string {
     return join(this.runFolder, 'known_hosts');
+  }
+  /** 32 random bytes; without them clients of the registry have to log in again. */
+  get registryKey(): string {
+    return join(this.data, 'registry.key');
   }
   get mirrorsFolder(): string {
     return join(this.data, 'mirrors');

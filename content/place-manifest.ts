@@ -29,6 +29,8 @@ export interface Placement {
    * they come later, on demand. Those that are here are linked to the repository in any case that is not a push.
    */
   readonly needs: 'all' | 'none';
+  /** Asked in the transaction before anything changes; what it throws calls all of it off. */
+  readonly check?: () => void;
 }
 
 /**
@@ -40,6 +42,7 @@ export async function placeManifest(options: PlaceOptions, placement: Placement)
   const { repository, origin, digest, bytes, manifest, tags, checkedAt, keepHistory } = placement;
   refuseMissing(store, placement);
   await blobs.put(bytes, digest, () => {
+    placement.check?.();
     refuseMissing(store, placement); // again: what was there may have been deleted meanwhile
     const at = clock();
     store.repositories.ensure(repository, origin, at);

@@ -41,6 +41,7 @@ export class ManifestStore {
   readonly #get: Database.Statement<[string], Row>;
   readonly #remove: Database.Statement<[string]>;
   readonly #parts: Database.Statement<[string], PartRow>;
+  readonly #namedIn: Database.Statement<[string, string], PartRow>;
   readonly #referrers: Database.Statement<{ repository: string; subject: string; after: string; limit: number }, Row>;
 
   constructor(db: Database.Database) {
@@ -54,6 +55,11 @@ export class ManifestStore {
     this.#get = db.prepare(`SELECT ${COLUMNS} FROM manifests m JOIN blobs b USING (digest) WHERE m.digest = ?`);
     this.#remove = db.prepare('DELETE FROM manifests WHERE digest = ?');
     this.#parts = db.prepare('SELECT * FROM manifest_parts WHERE manifest = ? ORDER BY position');
+    // one that says for which platform it is comes first
+    this.#namedIn = db.prepare(`
+      SELECT p.* FROM manifest_parts p
+      JOIN repository_content c ON c.digest = p.manifest AND c.repository = ?
+      WHERE p.digest = ? ORDER BY p.platform IS NULL LIMIT 1`);
     this.#referrers = db.prepare(`
       SELECT ${COLUMNS} FROM manifests m
       JOIN blobs b USING (digest)
@@ -90,6 +96,12 @@ export class ManifestStore {
   /** What it names, in its own order. */
   parts(digest: Digest): Part[] {
     return this.#parts.all(digest).map(toPart);
+  }
+
+  /** What a manifest in `repository` says of `digest`, which need not be here; undefined when none names it. */
+  namedIn(repository: string, digest: Digest): Part | undefined {
+    const row = this.#namedIn.get(repository, digest);
+    return row && toPart(row);
   }
 
   /** Manifests in `repository` whose subject is `subject`, in the order of their digests, behind `after`. */

@@ -24,12 +24,14 @@ export class TagStore {
   readonly #set: Database.Statement;
   readonly #get: Database.Statement<[string, string], Row>;
   readonly #page: Database.Statement<[string, string, number], Row>;
+  readonly #names: Database.Statement<[string, string, number], string>;
   readonly #ofDigest: Database.Statement<[string, string], Row>;
   readonly #count: Database.Statement<[string], { count: number }>;
   readonly #remove: Database.Statement<[string, string]>;
   readonly #setChecked: Database.Statement<[number, string, string]>;
   readonly #addPulls: Database.Statement;
   readonly #addHistory: Database.Statement;
+  readonly #touch: Database.Statement;
   readonly #history: Database.Statement<[string, string, number], HistoryRow>;
   readonly #trimHistory: Database.Statement;
 
@@ -43,6 +45,11 @@ export class TagStore {
         checked_at = coalesce(@checkedAt, checked_at)`);
     this.#get = db.prepare('SELECT * FROM tags WHERE repository = ? AND tag = ?');
     this.#page = db.prepare('SELECT * FROM tags WHERE repository = ? AND tag > ? ORDER BY tag LIMIT ?');
+    this.#names = db
+      .prepare<[string, string, number], string>(
+        'SELECT tag FROM tags WHERE repository = ? AND tag > ? ORDER BY tag LIMIT ?',
+      )
+      .pluck();
     this.#ofDigest = db.prepare('SELECT * FROM tags WHERE repository = ? AND digest = ? ORDER BY tag');
     this.#count = db.prepare('SELECT count(*) AS count FROM tags WHERE repository = ?');
     this.#remove = db.prepare('DELETE FROM tags WHERE repository = ? AND tag = ?');
@@ -52,6 +59,8 @@ export class TagStore {
     this.#addHistory = db.prepare(`
       INSERT INTO tag_history (repository, tag, digest, moved_at, replaced_at)
       VALUES (@repository, @tag, @digest, @movedAt, @at)`);
+    this.#touch = db.prepare(`
+      UPDATE repository_content SET touched_at = max(touched_at, @at) WHERE repository = @repository AND digest = @digest`);
     this.#history = db.prepare(`
       SELECT id, tag, digest, moved_at, replaced_at FROM tag_history
       WHERE repository = ? AND tag = ? ORDER BY id DESC LIMIT ?`);
@@ -76,7 +85,7 @@ export class TagStore {
     const before = this.get(repository, tag);
     this.#set.run({ repository, tag, digest, at, checkedAt });
     if (before === undefined || before.digest === digest) return before === undefined;
-    this.#addHistory.run({ repository, tag, digest: before.digest, movedAt: before.movedAt, at });
+    this.#addToHistory(before, at);
     this.#trimHistory.run({ repository, tag, keep: keepHistory });
     return true;
   }
@@ -85,7 +94,7 @@ export class TagStore {
   remove(repository: string, tag: string, at: number): boolean {
     const before = this.get(repository, tag);
     if (!before) return false;
-    this.#addHistory.run({ repository, tag, digest: before.digest, movedAt: before.movedAt, at });
+    this.#addToHistory(before, at);
     this.#remove.run(repository, tag);
     return true;
   }
@@ -93,6 +102,11 @@ export class TagStore {
   /** In the bytewise order of the tags, behind `after`. */
   page(repository: string, after: string, limit: number): Tag[] {
     return this.#page.all(repository, after, limit).map(toTag);
+  }
+
+  /** Their names alone, in the same order: a page of many. */
+  names(repository: string, after: string, limit: number): string[] {
+    return this.#names.all(repository, after, limit);
   }
 
   /** Those that point to `digest`. */
@@ -122,6 +136,12 @@ export class TagStore {
       movedAt: row.moved_at,
       replacedAt: row.replaced_at,
     }));
+  }
+
+  /** Whoever has just resolved the tag still gets what it pointed to: it counts as wanted until now. */
+  #addToHistory({ repository, tag, digest, movedAt }: Tag, at: number): void {
+    this.#addHistory.run({ repository, tag, digest, movedAt, at });
+    this.#touch.run({ repository, digest, at });
   }
 }
 

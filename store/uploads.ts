@@ -24,6 +24,7 @@ export class UploadStore {
   readonly #remove: Database.Statement<[string]>;
   readonly #untouched: Database.Statement<[number], Row>;
   readonly #count: Database.Statement<[], { count: number }>;
+  readonly #countOf: Database.Statement<[string], { count: number }>;
 
   constructor(db: Database.Database) {
     this.#add = db.prepare(`
@@ -34,6 +35,7 @@ export class UploadStore {
     this.#remove = db.prepare('DELETE FROM uploads WHERE id = ?');
     this.#untouched = db.prepare('SELECT * FROM uploads WHERE touched_at < ? ORDER BY touched_at');
     this.#count = db.prepare('SELECT count(*) AS count FROM uploads');
+    this.#countOf = db.prepare('SELECT count(*) AS count FROM uploads WHERE repository = ?');
   }
 
   add(upload: { id: string; repository: string; algorithm: string; at: number }): void {
@@ -60,6 +62,10 @@ export class UploadStore {
 
   count(): number {
     return this.#count.get()?.count ?? 0;
+  }
+
+  countOf(repository: string): number {
+    return this.#countOf.get(repository)?.count ?? 0;
   }
 }
 

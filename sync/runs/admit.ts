@@ -1,6 +1,5 @@
 import { formatBytes } from '../../core/units.js';
-import type { SyncSettings } from '../../config/settings.js';
-import { diskSpace, type DiskSpace } from '../../platform/disk-space.js';
+import { diskSpace, reserveBytes } from '../../platform/disk-space.js';
 import type { RunContext } from './run-context.js';
 import { RunFailure } from './run-failure.js';
 
@@ -22,11 +21,6 @@ export async function admit(context: RunContext): Promise<void> {
     `${formatBytes(disk.free)} are free; ${mirror.name} usually brings ${formatBytes(estimate)}, and ` +
       `${formatBytes(reserve)} are kept in reserve (sync.reserve).`,
   );
-}
-
-/** Bytes of the file system that no run may use. */
-export function reserveBytes(reserve: SyncSettings['reserve'], disk: DiskSpace): number {
-  return 'bytes' in reserve ? reserve.bytes : Math.floor(disk.total * reserve.share);
 }
 
 /** The middle one of what the last runs transferred. The first run of all tells nothing about the next. */

@@ -1,6 +1,5 @@
 import { formatBytes } from '../../core/units.js';
-import { diskSpace } from '../../platform/disk-space.js';
-import { reserveBytes } from './admit.js';
+import { diskSpace, reserveBytes } from '../../platform/disk-space.js';
 import type { RunContext } from './run-context.js';
 import { RunFailure } from './run-failure.js';
 
