@@ -1,5 +1,5 @@
 import { linkSync, mkdirSync, renameSync, rmSync } from 'node:fs';
-import { mkdir, open, readFile, rename, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm, type FileHandle } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
 import { dirname } from 'node:path';
 import { systemCode } from '../core/errors.js';
@@ -54,7 +54,9 @@ export class BlobStore {
       await mkdir(dirname(target), { recursive: true });
       await rename(from, target); // over an equal one: readers of that keep it open
       await syncFolder(dirname(target));
-      this.#record(digest, size, record);
+      const wasBad = this.options.store.badBlobs.get(digest) !== undefined;
+      this.#recordOrRemove({ digest, size }, record);
+      if (wasBad) await rm(this.options.layout.aside(digest), { force: true });
     } finally {
       const left = (this.#underWay.get(digest) ?? 1) - 1;
       if (left > 0) this.#underWay.set(digest, left);
@@ -105,6 +107,23 @@ export class BlobStore {
     }
   }
 
+  /**
+   * Takes a blob whose bytes were hashed and are wrong, or cannot be read, out of the way. Its record and all that refers
+   * to it stay, but it is not found until it is stored again. False when it was stored anew or removed since `record` was
+   * read. Synchronous as a whole, as `remove`.
+   */
+  setAside({ digest, checkedAt }: BlobRecord, reason: string): boolean {
+    const { store, layout, clock } = this.options;
+    if (this.#underWay.has(digest)) return false;
+    mkdirSync(layout.asideFolder, { recursive: true });
+    return store.transaction(() => {
+      if (store.blobs.get(digest)?.checkedAt !== checkedAt) return false;
+      store.badBlobs.add(digest, reason, clock());
+      moveIfThere(layout.blob(digest), layout.aside(digest));
+      return true;
+    });
+  }
+
   /** Hashes a recorded blob from the disk; false when its bytes are not those of its digest, or cannot be read. */
   async isIntact(digest: Digest, signal?: AbortSignal): Promise<boolean> {
     const record = this.find(digest);
@@ -119,6 +138,17 @@ export class BlobStore {
     }
   }
 
+  /** A file that is not recorded after all does not stay, unless somebody else is just storing the same. */
+  #recordOrRemove({ digest, size }: { digest: Digest; size: number }, record?: () => void): void {
+    const { store, layout } = this.options;
+    try {
+      this.#record(digest, size, record);
+    } catch (error) {
+      if (!store.blobs.get(digest) && this.#underWay.get(digest) === 1) rmSync(layout.blob(digest), { force: true });
+      throw error;
+    }
+  }
+
   #record(digest: Digest, size: number, record?: () => void): void {
     const { store, clock } = this.options;
     store.transaction(() => {
@@ -128,11 +158,15 @@ export class BlobStore {
   }
 }
 
-/** The digest, by the algorithm of `like`, and the size of a file. @throws system errors, the signal's reason */
+/**
+ * The digest, by the algorithm of `like`, and the size of a file. `pace` is awaited after each so many bytes.
+ * @throws system errors, the signal's reason
+ */
 export async function hashFile(
   path: string,
   like: Digest,
   signal?: AbortSignal,
+  pace?: (bytes: number) => Promise<void>,
 ): Promise<{ hash: Digest; size: number }> {
   const hasher = hasherOf(like);
   const file = await open(path, 'r');
@@ -145,6 +179,7 @@ export async function hashFile(
       if (bytesRead === 0) break;
       hasher.update(buffer.subarray(0, bytesRead));
       size += bytesRead;
+      await pace?.(bytesRead);
     }
     return { hash: `${like.slice(0, like.indexOf(':'))}:${hasher.digest('hex')}`, size };
   } finally {

@@ -20,6 +20,7 @@ interface Row {
 
 export class BlobRecords {
   readonly #add: Database.Statement;
+  readonly #isGood: Database.Statement<[string]>;
   readonly #get: Database.Statement<[string], Row>;
   readonly #remove: Database.Statement<[string]>;
   readonly #setChecked: Database.Statement<[number, string]>;
@@ -31,10 +32,18 @@ export class BlobRecords {
     this.#add = db.prepare(`
       INSERT INTO blobs (digest, size, stored_at, checked_at) VALUES (@digest, @size, @at, @at)
       ON CONFLICT (digest) DO UPDATE SET checked_at = @at`);
-    this.#get = db.prepare('SELECT * FROM blobs WHERE digest = ?');
+    this.#isGood = db.prepare('DELETE FROM bad_blobs WHERE digest = ?');
+    this.#get = db.prepare(`
+      SELECT * FROM blobs b
+      WHERE b.digest = ? AND NOT EXISTS (SELECT 1 FROM bad_blobs x WHERE x.digest = b.digest)`);
     this.#remove = db.prepare('DELETE FROM blobs WHERE digest = ?');
     this.#setChecked = db.prepare('UPDATE blobs SET checked_at = ? WHERE digest = ?');
-    this.#leastRecentlyChecked = db.prepare('SELECT * FROM blobs WHERE checked_at < ? ORDER BY checked_at LIMIT ?');
+    this.#leastRecentlyChecked = db.prepare(`
+      SELECT * FROM blobs b
+      WHERE b.checked_at < ?
+        AND NOT EXISTS (SELECT 1 FROM bad_blobs x WHERE x.digest = b.digest)
+        AND EXISTS (SELECT 1 FROM repository_content c WHERE c.digest = b.digest)
+      ORDER BY b.checked_at LIMIT ?`);
     this.#page = db.prepare('SELECT * FROM blobs WHERE digest > ? ORDER BY digest LIMIT ?');
     this.#total = db.prepare('SELECT count(*) AS count, coalesce(sum(size), 0) AS bytes FROM blobs');
   }
@@ -42,8 +51,10 @@ export class BlobRecords {
   /** Its bytes have just been hashed and are what the digest says. */
   add(digest: Digest, size: number, at: number): void {
     this.#add.run({ digest, size, at });
+    this.#isGood.run(digest);
   }
 
+  /** Undefined also for one whose bytes were found to be wrong or gone: whoever has it may store it again. */
   get(digest: Digest): BlobRecord | undefined {
     const row = this.#get.get(digest);
     return row && toRecord(row);
@@ -58,7 +69,7 @@ export class BlobRecords {
     this.#setChecked.run(at, digest);
   }
 
-  /** Those not hashed since `before`, the longest first. */
+  /** Those that a repository has and that were not hashed since `before`, the longest first; none that is known as bad. */
   leastRecentlyChecked(before: number, limit: number): BlobRecord[] {
     return this.#leastRecentlyChecked.all(before, limit).map(toRecord);
   }

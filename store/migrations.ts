@@ -86,6 +86,14 @@ const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX blobs_by_check ON blobs (checked_at);
 
+  -- those whose bytes on the disk were found to be wrong or gone; the record stays, so that they are fetched again
+  CREATE TABLE bad_blobs (
+    digest TEXT PRIMARY KEY REFERENCES blobs (digest) ON DELETE CASCADE,
+    reason TEXT NOT NULL,
+    found_at INTEGER NOT NULL,
+    tried_at INTEGER
+  ) STRICT, WITHOUT ROWID;
+
   CREATE TABLE manifests (
     digest TEXT PRIMARY KEY REFERENCES blobs (digest),
     media_type TEXT NOT NULL,

@@ -2,7 +2,9 @@ import Database from 'better-sqlite3';
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { MillpondError, messageOf } from '../core/errors.js';
+import { BadBlobs } from './bad-blobs.js';
 import { BlobRecords } from './blobs.js';
+import { GarbageStore } from './garbage.js';
 import { GenerationStore } from './generations.js';
 import { ManifestStore } from './manifests.js';
 import { migrate } from './migrations.js';
@@ -20,6 +22,8 @@ export interface Store {
   readonly generations: GenerationStore;
   readonly mirrors: MirrorStore;
   readonly blobs: BlobRecords;
+  readonly badBlobs: BadBlobs;
+  readonly garbage: GarbageStore;
   readonly manifests: ManifestStore;
   readonly repositories: RepositoryStore;
   readonly tags: TagStore;
@@ -42,6 +46,8 @@ export function openStore(file: string): Store {
     generations: new GenerationStore(db),
     mirrors: new MirrorStore(db),
     blobs: new BlobRecords(db),
+    badBlobs: new BadBlobs(db),
+    garbage: new GarbageStore(db),
     manifests: new ManifestStore(db),
     repositories: new RepositoryStore(db),
     tags: new TagStore(db),
