@@ -10,10 +10,23 @@ export function changedPaths(before: Settings, after: Settings): string[] {
     .sort();
 }
 
-function entries({ mirrors, site, sync, listen, data, grace }: Settings): Map<string, unknown> {
+function entries({
+  mirrors,
+  registries,
+  images,
+  registry,
+  site,
+  sync,
+  listen,
+  data,
+  grace,
+}: Settings): Map<string, unknown> {
   const found = new Map<string, unknown>(Object.entries({ data, grace }));
-  for (const [section, values] of Object.entries({ site, sync, listen }))
+  for (const [section, values] of Object.entries({ site, sync, listen, registry }))
     for (const [key, value] of Object.entries(values)) found.set(`${section}.${key}`, value);
   for (const [name, mirror] of mirrors) found.set(`mirrors.${name}`, mirror);
+  for (const [name, upstream] of registries) found.set(`registries.${name}`, upstream);
+  // an image whose registry has changed has not
+  for (const [name, image] of images) found.set(`images.${name}`, { ...image, registry: image.registry.name });
   return found;
 }

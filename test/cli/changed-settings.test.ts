@@ -12,6 +12,9 @@ sync: { jitter: 5m, keep: { runs: 30 } }
 mirrors:
   debian: { upstream: "rsync://upstream.example.org/debian/", schedule: manual }
   ubuntu: { upstream: "rsync://upstream.example.org/ubuntu/", every: 4h }
+registries: { quay.io: { url: "https://quay.io", budget: 80/6h } }
+images: [{ from: quay.io/a/b, tags: "12", schedule: manual }]
+registry: { push: ["lab/*"], keep: { history: 10 } }
 `;
 
 /** The settings of `BEFORE` with each first text replaced by the second. */
@@ -40,6 +43,10 @@ describe('changedPaths', () => {
     ['sync.bandwidth', ['jitter: 5m', 'jitter: 5m, bandwidth: 1MB/s']],
     ['mirrors.debian', ['schedule: manual', 'schedule: manual, stages: apt']],
     ['mirrors.ubuntu', ['every: 4h', 'every: 5h']],
+    ['registries.quay.io', ['80/6h', '90/6h']],
+    ['images.quay.io/a/b', ['tags: "12"', 'tags: "13"']],
+    ['registry.push', ['lab/*', 'lab/**']],
+    ['registry.keep', ['history: 10', 'history: 9']],
   ] as const)('names %s alone when only that is different', (path, change) => {
     expect(changedPaths(settings(), settings(change))).toEqual([path]);
     expect(changedPaths(settings(change), settings())).toEqual([path]);
@@ -67,7 +74,7 @@ describe('changedPaths', () => {
 
 /** Another value of the same kind. */
 function alter(value: unknown): unknown {
-  if (value instanceof Map) return new Map([...value, ['another', {}]] as [string, unknown][]);
+  if (value instanceof Map) return new Map([...value, ['another', { registry: {} }]] as [string, unknown][]);
   if (typeof value === 'object')
     return Object.fromEntries(Object.entries(value ?? {}).map(([key]) => [key, 'altered']));
   return 'altered';
