@@ -21,7 +21,12 @@ export function readSecret(ref: SecretRef, env: Readonly<Record<string, string |
   return secret;
 }
 
-function readPrivateFile(path: string, place: string): string {
+/**
+ * The text of a regular file that not every user of the machine can read, cut soon after `longest` bytes. `place` is
+ * how sentences name it.
+ * @throws MillpondError `invalid`
+ */
+export function readPrivateFile(path: string, place: string, longest = LONGEST): string {
   const file = open(path, place);
   try {
     const stat = fstatSync(file);
@@ -30,7 +35,7 @@ function readPrivateFile(path: string, place: string): string {
       throw new MillpondError('invalid', `${place} is open to every user of this machine`, {
         hint: `Close it: chmod 600 ${path}`,
       });
-    const buffer = Buffer.alloc(LONGEST + 3); // one byte too many, and the newline
+    const buffer = Buffer.alloc(longest + 3); // one byte too many, and the newline
     return buffer.toString('utf8', 0, readSync(file, buffer));
   } finally {
     closeSync(file);

@@ -1,0 +1,88 @@
+import type { FailureClass } from '../../../core/failure.js';
+import { HttpFailure, type HttpFault } from '../../../platform/http-client.js';
+
+export type RegistryFailureKind =
+  | 'not-found'
+  | 'denied' // it says no, or leads where we may not go
+  | 'unauthorized' // credentials are missing, or not those that it takes
+  | 'rate-limited'
+  | 'unavailable' // it answers that it cannot answer
+  | 'dns'
+  | 'connect'
+  | 'timeout'
+  | 'invalid'; // what it sends is not what it should be
+
+/** An upstream registry did not give what was asked for. The message is one sentence without secrets or addresses. */
+export class RegistryFailure extends Error {
+  /** Seconds after which asking again makes sense; null when nobody said. */
+  readonly retryAfter: number | null;
+  /** HTTP status of the answer, where there was one. */
+  readonly status: number | null;
+
+  constructor(
+    readonly kind: RegistryFailureKind,
+    message: string,
+    details: { retryAfter?: number | null; status?: number | null; cause?: unknown } = {},
+  ) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = 'RegistryFailure';
+    this.retryAfter = details.retryAfter ?? null;
+    this.status = details.status ?? null;
+  }
+}
+
+const CLASSES: Readonly<Record<RegistryFailureKind, FailureClass>> = {
+  'not-found': 'refused',
+  denied: 'refused',
+  unauthorized: 'refused',
+  'rate-limited': 'refused',
+  unavailable: 'connect',
+  connect: 'connect',
+  dns: 'dns',
+  timeout: 'timeout',
+  invalid: 'partial',
+};
+
+export function failureClassOf({ kind }: RegistryFailure): FailureClass {
+  return CLASSES[kind];
+}
+
+const KINDS: Readonly<Record<HttpFault, RegistryFailureKind>> = {
+  dns: 'dns',
+  connect: 'connect',
+  timeout: 'timeout',
+  'private-address': 'denied',
+  protocol: 'invalid',
+};
+
+/** Of what was thrown while `registry` was asked; what is no HttpFailure stays what it is. */
+export function toRegistryFailure(registry: string, error: unknown): unknown {
+  return error instanceof HttpFailure
+    ? new RegistryFailure(KINDS[error.fault], `${registry}: ${error.message}`, { cause: error })
+    : error;
+}
+
+/** What an answer means that is not the one hoped for; `what` names what was asked for, as "library/debian:12". */
+export function statusFailure(
+  registry: string,
+  what: string,
+  answer: { status: number; retryAfter: number | null; anonymous?: boolean },
+): RegistryFailure {
+  const { status, retryAfter } = answer;
+  const failure = (kind: RegistryFailureKind, message: string): RegistryFailure =>
+    new RegistryFailure(kind, message, { status, retryAfter });
+  if (status === 401)
+    return answer.anonymous
+      ? failure('unauthorized', `${registry} gives ${what} only to those who log in`)
+      : failure('unauthorized', `${registry} does not accept our credentials for ${what}`);
+  if (status === 403) return failure('denied', `${registry} refuses access to ${what}`);
+  if (status === 404) return failure('not-found', `${registry} does not have ${what}`);
+  if (status === 429) return failure('rate-limited', `${registry} has had too many requests${waitText(retryAfter)}`);
+  if (status === 408 || status >= 500)
+    return failure('unavailable', `${registry} answered ${status} for ${what}${waitText(retryAfter)}`);
+  return failure('invalid', `${registry} answered ${status} for ${what}, which makes no sense`);
+}
+
+function waitText(retryAfter: number | null): string {
+  return retryAfter === null ? '' : ` and asks to wait ${retryAfter} s`;
+}
