@@ -1,0 +1,63 @@
+import type { OutgoingHttpHeaders } from 'node:http';
+import { OciError } from '../../core/oci/errors.js';
+import { utcMinute } from '../../core/sentence.js';
+import type { Freshness } from '../../core/oci/on-demand.js';
+import { sendBody } from '../files/short-answer.js';
+import { conditionOf, etagOf, FOR_EVER } from './etag.js';
+import { headersOf, isHead, sendEmpty, type RepositoryExchange } from './exchange.js';
+import { fetcherFor } from './fetching.js';
+import { keepLease } from './lease.js';
+import type { FoundManifest } from './manifest-reader.js';
+import { unknownManifest } from './unknown.js';
+
+/**
+ * GET and HEAD /v2/<name>/manifests/<reference>: the bytes as they were pushed or fetched, whatever Accept says, since
+ * a digest is a promise. Where it may be, it is first brought in step with upstream.
+ * @throws OciError MANIFEST_UNKNOWN, NAME_UNKNOWN, UNAVAILABLE, and what upstream says
+ */
+export async function sendManifest(exchange: RepositoryExchange): Promise<void> {
+  const { parts, path, place, request, response } = exchange;
+  const freshness = await bringFromUpstream(exchange);
+  const found = await parts.manifests.find(place.repository, path.reference);
+  if (!found) throw unknownManifest(parts.deps.store, place, path.reference);
+  keepLease(exchange, found.digest);
+  const headers = fieldsOf(found, freshness);
+  const condition = conditionOf(request.headers, etagOf(found.digest));
+  if (condition === 'failed')
+    throw new OciError('DIGEST_INVALID', { status: 412, message: 'If-Match names another digest' });
+  if (condition === 'not-modified') {
+    await sendEmpty(exchange, 304, headers);
+    return tell(exchange, found, 0);
+  }
+  response.writeHead(
+    200,
+    headersOf(exchange, { ...headers, 'Content-Type': found.mediaType, 'Content-Length': found.bytes.length }),
+  );
+  const sent = await sendBody(response, 200, isHead(exchange) ? undefined : found.bytes);
+  if (sent.complete) tell(exchange, found, sent.bytes);
+}
+
+async function bringFromUpstream(exchange: RepositoryExchange): Promise<Freshness | null> {
+  const { path, place } = exchange;
+  return (await fetcherFor(exchange)?.bringManifest(place.repository, path.reference)) ?? null;
+}
+
+function fieldsOf({ digest, tag }: FoundManifest, freshness: Freshness | null): OutgoingHttpHeaders {
+  const staleSince = freshness?.staleSince ?? null;
+  return {
+    'Docker-Content-Digest': digest,
+    ETag: etagOf(digest),
+    'Cache-Control': tag === null ? FOR_EVER : 'no-cache',
+    // distribution specification 1.1, "Warnings"
+    ...(staleSince === null
+      ? {}
+      : { Warning: `299 - "upstream cannot be asked since ${utcMinute(staleSince)}: this is what was here by then"` }),
+  };
+}
+
+function tell(exchange: RepositoryExchange, { digest, tag }: FoundManifest, bytes: number): void {
+  const { parts, place, request } = exchange;
+  const asked = { client: request.socket.remoteAddress ?? '', repository: place.repository, digest, tag };
+  if (isHead(exchange)) parts.pulls.resolved(asked);
+  else parts.pulls.manifest({ ...asked, bytes });
+}

@@ -1,0 +1,36 @@
+import type { IncomingMessage } from 'node:http';
+import type { Logger } from 'pino';
+import type { Settings } from '../../config/settings.js';
+import type { BlobStore } from '../../content/blobs.js';
+import type { Layout } from '../../content/layout.js';
+import type { Uploads } from '../../content/uploads.js';
+import type { Digest } from '../../core/oci/digest.js';
+import type { OnDemandImages } from '../../core/oci/on-demand.js';
+import type { Store } from '../../store/open.js';
+
+/** Something of a repository that a client has read. */
+export interface Pull {
+  readonly repository: string;
+  /** The tag through which a manifest was asked for; null of a digest, and of a blob. */
+  readonly tag: string | null;
+  readonly digest: Digest;
+  /** Bytes that were sent. */
+  readonly bytes: number;
+}
+
+/** All that the registry needs, handed in by the composition root. `settings()` is asked each time. */
+export interface RegistryDeps {
+  readonly settings: () => Settings;
+  readonly store: Store;
+  readonly layout: Layout;
+  readonly blobs: BlobStore;
+  readonly uploads: Uploads;
+  /** What fetches from upstreams when a client asks; null where nothing is fetched. */
+  readonly onDemand: OnDemandImages | null;
+  readonly log: Pick<Logger, 'error' | 'warn'>;
+  /** Milliseconds since the epoch, UTC. */
+  readonly clock: () => number;
+  readonly onPull: (pull: Pull) => void;
+  /** The zone of a client, by which what it may cause is decided; none is known unless given. */
+  readonly zoneOf?: (request: IncomingMessage) => string | null;
+}
