@@ -9,6 +9,7 @@ import type { Digest } from '../core/oci/digest.js';
  *     state.db                      SQLite (WAL)
  *     run/control.sock              admin API; run/lock.db is held while a program uses the folder
  *     run/known_hosts               keys of ssh upstreams
+ *     run/blobs-settled             there while no program runs, when the last one has stopped cleanly
  *     registry.key                  what the registry signs its access tokens with, mode 0600
  *     logs/<mirror>/<run-id>.log
  *     mirrors/<mirror>/
@@ -44,6 +45,10 @@ export class Layout {
   /** 32 random bytes; without them clients of the registry have to log in again. */
   get registryKey(): string {
     return join(this.data, 'registry.key');
+  }
+  /** Written at a clean stop and taken away at the start: without it the blobs on the disk are compared with the records. */
+  get blobsSettled(): string {
+    return join(this.runFolder, 'blobs-settled');
   }
   get mirrorsFolder(): string {
     return join(this.data, 'mirrors');
