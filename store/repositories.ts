@@ -32,6 +32,7 @@ export class RepositoryStore {
   readonly #pulled: Database.Statement<[number, string, string]>;
   readonly #holders: Database.Statement<[string], { repository: string }>;
   readonly #sizes: Database.Statement<[string], { logical: number; own: number }>;
+  readonly #contentCount: Database.Statement<[string], { count: number }>;
 
   constructor(db: Database.Database) {
     this.#add = db.prepare(`
@@ -48,6 +49,7 @@ export class RepositoryStore {
       SELECT digest, touched_at, pulled_at FROM repository_content WHERE repository = ? AND digest = ?`);
     this.#pulled = db.prepare('UPDATE repository_content SET pulled_at = ? WHERE repository = ? AND digest = ?');
     this.#holders = db.prepare('SELECT repository FROM repository_content WHERE digest = ? ORDER BY repository');
+    this.#contentCount = db.prepare('SELECT count(*) AS count FROM repository_content WHERE repository = ?');
     // "own" is what no other repository has: the bytes that its removal would set free
     this.#sizes = db.prepare(`
       SELECT
@@ -110,6 +112,11 @@ export class RepositoryStore {
   /** Names of all repositories in which the digest may be asked for. */
   holders(digest: Digest): string[] {
     return this.#holders.all(digest).map(({ repository }) => repository);
+  }
+
+  /** Blobs and manifests that it holds. */
+  contentCount(name: string): number {
+    return this.#contentCount.get(name)?.count ?? 0;
   }
 
   /** Bytes of all that it holds, and of what no other repository holds. */

@@ -11,6 +11,13 @@ export interface BandwidthShare {
   leave(): void;
 }
 
+/** Of a pull that this program itself receives: it may ask for its rate at any moment. */
+export interface StreamShare {
+  /** Bytes a second for all its streams together; null is no limit. */
+  rate(): number | null;
+  leave(): void;
+}
+
 /**
  * Divides the bandwidth of the whole machine among the pulls that run now. Pulls from rsync daemons go through a
  * throttle and get an equal part at any moment; ssh and local pulls have a limit that cannot change later, and get
@@ -35,6 +42,19 @@ export class BandwidthPool {
     if (this.total === null)
       return { fixedLimit: null, environment: () => Promise.resolve({}), leave: () => undefined };
     return upstream.kind === 'daemon' ? this.#joinChangeable(upstream) : this.#joinFixed(this.total / this.concurrency);
+  }
+
+  /** A pull over any number of streams, which gets the part of one. */
+  joinStreams(): StreamShare {
+    this.#changeable++;
+    let hasLeft = false;
+    return {
+      rate: () => (this.total === null ? null : this.#part()),
+      leave: () => {
+        if (!hasLeft) this.#changeable--;
+        hasLeft = true;
+      },
+    };
   }
 
   close(): void {

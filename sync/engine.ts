@@ -16,6 +16,7 @@ import { RunStop } from './runs/run-failure.js';
 import { removeOldRuns } from './runs/retention.js';
 import { RunQueue, type QueuedRun } from './schedule/run-queue.js';
 import { Timetable } from './schedule/timetable.js';
+import type { ImageServices } from './upstreams/oci/image-services.js';
 
 export interface SyncEngineOptions {
   readonly settings: Settings;
@@ -26,6 +27,8 @@ export interface SyncEngineOptions {
   readonly clock: () => number;
   /** 0 to 1; for jitter. */
   readonly random: () => number;
+  /** What runs of images work with; without it they fail. */
+  readonly images?: ImageServices;
 }
 
 /** The one queue of runs: what is due is put in, and started when the limits allow. */
@@ -193,11 +196,12 @@ export class SyncEngine implements Engine {
   }
 
   #startRun({ run, hostKey }: QueuedRun): void {
-    const { store, layout, trees, clock, log } = this.options;
+    const { store, layout, trees, clock, log, images } = this.options;
     const mirror = run.mirror;
     const active = new ActiveRun({
       ...{ run, mirror: this.#mirror(mirror), settings: this.#settings, store, layout, trees, clock, log },
       bandwidth: this.#bandwidth,
+      ...(images ? { images } : {}),
       onChange: (type, changed) => this.#emit({ type, mirror, run: changed }),
       onProgress: (progress) => this.#emit({ type: 'run.progress', mirror, runId: run.id, progress }),
       onPublished: () => this.#emit({ type: 'mirror.changed', mirror }),

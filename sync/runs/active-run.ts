@@ -4,6 +4,7 @@ import { backoffAfter, type FailureClass } from '../../core/failure.js';
 import { RUN_ACTIONS, NO_NUMBERS, type Run, type RunPhase, type RunProgress } from '../../core/run.js';
 import type { Log } from '../../platform/log.js';
 import { UPSTREAM_KINDS } from '../upstreams/kinds.js';
+import type { ImageServices } from '../upstreams/oci/image-services.js';
 import type { RunContext } from './run-context.js';
 import { isDiskFull, RunFailure, RunStop } from './run-failure.js';
 import { RunLog } from './run-log.js';
@@ -17,6 +18,8 @@ export interface ActiveRunOptions extends Pick<
 > {
   readonly run: Run;
   readonly log: Log;
+  /** Only where images are kept in step. */
+  readonly images?: ImageServices;
   readonly onChange: (type: 'run.started' | 'run.phase' | 'run.ended', run: Run) => void;
   readonly onProgress: (progress: RunProgress) => void;
   readonly onPublished: () => void;
@@ -90,9 +93,9 @@ export class ActiveRun {
   }
 
   #context(): RunContext {
-    const { mirror, settings, store, layout, trees, bandwidth, clock, onPublished } = this.options;
+    const { mirror, settings, store, layout, trees, bandwidth, clock, onPublished, images = null } = this.options;
     return {
-      ...{ run: this.run, mirror, settings, store, layout, trees, bandwidth, clock },
+      ...{ run: this.run, mirror, settings, store, layout, trees, bandwidth, clock, images },
       log: this.#runLog,
       signal: this.#controller.signal,
       tally: this.#tally,
@@ -126,15 +129,15 @@ export class ActiveRun {
       if (reason.kind === 'timeout') return this.#failed('timeout', reason.message);
       return { outcome: reason.kind === 'cancelled' ? 'cancelled' : 'interrupted', message: reason.message };
     }
-    if (error instanceof RunFailure) return this.#failed(error.failure, error.message);
+    if (error instanceof RunFailure) return this.#failed(error.failure, error.message, error.notBefore);
     if (isDiskFull(error)) return this.#failed('disk-full', `The disk is full: ${messageOf(error)}`);
     this.options.log.error({ err: error, mirror: this.run.mirror, run: this.run.id }, 'a run failed in an unknown way');
     return this.#failed('local', `This program failed: ${messageOf(error)}`);
   }
 
-  #failed(failure: FailureClass, message: string): Partial<Run> {
+  #failed(failure: FailureClass, message: string, notBefore: number | null = null): Partial<Run> {
     const wait = backoffAfter(failure, this.run.attempt, this.options.mirror.retry);
-    const retryAt = wait === null ? null : this.options.clock() + wait * 1000;
+    const retryAt = wait === null ? null : Math.max(this.options.clock() + wait * 1000, notBefore ?? 0);
     return { outcome: 'failed', failure, message, retryAt };
   }
 }

@@ -5,6 +5,7 @@ import type { Mirror, TreeMirror } from '../../core/mirror.js';
 import type { Run, RunNumbers, RunPhase, RunProgress } from '../../core/run.js';
 import type { Store } from '../../store/open.js';
 import type { BandwidthPool } from '../bandwidth.js';
+import type { ImageServices } from '../upstreams/oci/image-services.js';
 import type { TreeUpstream } from '../upstreams/tree-upstream.js';
 import type { RunLog } from './run-log.js';
 
@@ -17,6 +18,8 @@ export interface RunContext {
   readonly layout: Layout;
   readonly trees: PublishedTrees;
   readonly bandwidth: BandwidthPool;
+  /** What runs of images share with the registry; null where there is none. */
+  readonly images: ImageServices | null;
   readonly log: RunLog;
   /** Aborted with a RunStop when the run has to end. */
   readonly signal: AbortSignal;

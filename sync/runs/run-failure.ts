@@ -6,6 +6,8 @@ export class RunFailure extends Error {
     readonly failure: FailureClass,
     message: string,
     readonly exitCode: number | null = null,
+    /** Before then trying again is in vain, as upstream says; milliseconds since the epoch, or null. */
+    readonly notBefore: number | null = null,
   ) {
     super(message);
     this.name = 'RunFailure';
