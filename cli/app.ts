@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadSettings } from '../config/load.js';
+import { BlobStore } from '../content/blobs.js';
 import { Layout } from '../content/layout.js';
 import { PublishedTrees } from '../content/published-trees.js';
 import { reconcile } from '../content/reconcile.js';
+import { Uploads } from '../content/uploads.js';
 import { createLog, type Log } from '../platform/log.js';
 import { PACKAGE_ROOT } from '../platform/package-root.js';
 import { endProcesses, processesWithEnvironment } from '../platform/processes.js';
@@ -11,6 +13,8 @@ import { createServer } from '../server/app.js';
 import { openControlSocket } from '../server/control-socket.js';
 import { createControlHandler } from '../server/control.js';
 import { HttpListeners } from '../server/listeners.js';
+import { PullCounter } from '../server/oci/pull-counter.js';
+import type { Pull } from '../server/oci/registry-deps.js';
 import { lockDataFolder } from '../store/lock.js';
 import { openStore } from '../store/open.js';
 import { SyncEngine } from '../sync/engine.js';
@@ -71,9 +75,14 @@ async function start(options: AppOptions, undo: (() => Promise<void> | void)[]):
   const engine = new SyncEngine({ settings, store, layout, trees, log, clock, random: Math.random });
   undo.push(() => engine.stop());
 
+  const blobs = new BlobStore({ store, layout, clock });
+  const uploads = new Uploads({ store, layout, blobs, clock, reserve: () => settings.sync.reserve });
+  const pulls = new PullCounter({ store, clock, log });
+  undo.push(() => pulls.stop());
   let ready = false;
   const serverDeps = {
     ...{ settings: () => settings, store, engine, trees, layout, clock, log, version: programVersion() },
+    images: { blobs, uploads, onDemand: null, onPull: (pull: Pull) => pulls.count(pull) },
     ready: () => ready,
   };
   const server = createServer(serverDeps);
@@ -92,6 +101,7 @@ async function start(options: AppOptions, undo: (() => Promise<void> | void)[]):
   );
   undo.push(() => control.stop());
   engine.start();
+  pulls.start();
   ready = true;
 
   let stopping: Promise<void> | undefined;
@@ -100,6 +110,7 @@ async function start(options: AppOptions, undo: (() => Promise<void> | void)[]):
     server.stop();
     await Promise.all([listeners.close(settings.grace * 1000), engine.stop()]);
     await control.stop();
+    pulls.stop();
     store.close();
     await companion?.stop();
     lock.release();

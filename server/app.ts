@@ -5,6 +5,7 @@ import { EVENT_LIMITS, EventStream, type EventLimits } from './events.js';
 import { createFileHandler, type FileResult } from './files/handler.js';
 import { apiRoutes } from './api/routes.js';
 import { createMetrics, type Metrics } from './metrics.js';
+import { createRegistry, isRegistryTarget } from './oci/registry.js';
 import { createListingRenderer } from './pages/listing-page.js';
 import { plainRefusal, refusalFor, renderProblem, type Refusal } from './pages/problem-page.js';
 import { frameFor, pageRoutes } from './pages/routes.js';
@@ -22,7 +23,10 @@ export interface Server {
 
 type Miss = Extract<FileResult, { handled: false }>;
 
-/** The life of a request: published trees first, on a road without a router; then pages and what programs read. */
+/**
+ * The life of a request: the registry at /v2/ and published trees, on roads without a router; then pages and what
+ * programs read.
+ */
 export function createServer(deps: ServerDeps, options: { events?: EventLimits } = {}): Server {
   const limits = options.events ?? EVENT_LIMITS;
   const events = new EventStream(deps.engine, (event) => publicEvent(deps, event), limits);
@@ -38,7 +42,18 @@ export function createServer(deps: ServerDeps, options: { events?: EventLimits }
     clock: () => deps.clock(),
   });
 
+  const serveImages = createRegistry({
+    ...deps.images,
+    ...{ store: deps.store, layout: deps.layout, log: deps.log },
+    settings: () => deps.settings(),
+    clock: () => deps.clock(),
+  });
+
   async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    if (isRegistryTarget(req.url)) {
+      await serveImages(req, res);
+      return metrics.answered('registry', res.statusCode);
+    }
     const result = await serveFile(req, res);
     if (result.handled) return;
     misses.set(req, result);

@@ -56,6 +56,7 @@ export class HttpListeners {
   async #open({ host, port }: ListenAddress): Promise<Server> {
     const server = createServer(this.handler);
     server.timeout = IDLE_TIMEOUT_MS;
+    server.requestTimeout = 0; // a layer that is pushed may take hours: only one that has stopped is cut
     server.listen({ host, port });
     try {
       await once(server, 'listening');

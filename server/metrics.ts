@@ -7,7 +7,7 @@ export interface Metrics {
   /** The Prometheus text format. */
   text(): Promise<string>;
   /** Counts one HTTP answer. `road`: who gave it. */
-  answered(road: 'files' | 'pages', status: number): void;
+  answered(road: 'files' | 'pages' | 'registry', status: number): void;
 }
 
 /** Seconds; runs last from under a second to most of a day. */

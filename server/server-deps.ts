@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Layout } from '../content/layout.js';
 import type { PublishedTrees } from '../content/published-trees.js';
 import type { StatusDeps } from './mirror-status.js';
+import type { ImageParts } from './oci/registry-deps.js';
 
 /** All that the server needs, handed in by the composition root. `settings()` is asked each time: it changes at reload. */
 export interface ServerDeps extends StatusDeps {
@@ -9,6 +10,7 @@ export interface ServerDeps extends StatusDeps {
   readonly layout: Layout;
   readonly log: Pick<Logger, 'error' | 'warn'>;
   readonly version: string;
+  readonly images: ImageParts;
   /** Whether the engine has started; `/readyz` says so. */
   ready(): boolean;
 }

@@ -18,19 +18,23 @@ export interface Pull {
   readonly bytes: number;
 }
 
-/** All that the registry needs, handed in by the composition root. `settings()` is asked each time. */
-export interface RegistryDeps {
-  readonly settings: () => Settings;
-  readonly store: Store;
-  readonly layout: Layout;
+/** What serves images, besides what the whole server has. */
+export interface ImageParts {
   readonly blobs: BlobStore;
   readonly uploads: Uploads;
   /** What fetches from upstreams when a client asks; null where nothing is fetched. */
   readonly onDemand: OnDemandImages | null;
+  readonly onPull: (pull: Pull) => void;
+}
+
+/** All that the registry needs. `settings()` is asked each time: it changes at reload. */
+export interface RegistryDeps extends ImageParts {
+  readonly settings: () => Settings;
+  readonly store: Store;
+  readonly layout: Layout;
   readonly log: Pick<Logger, 'error' | 'warn'>;
   /** Milliseconds since the epoch, UTC. */
   readonly clock: () => number;
-  readonly onPull: (pull: Pull) => void;
   /** The zone of a client, by which what it may cause is decided; none is known unless given. */
   readonly zoneOf?: (request: IncomingMessage) => string | null;
 }

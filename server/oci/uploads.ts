@@ -97,7 +97,7 @@ function expectedBytes(exchange: RepositoryExchange): ExpectedBytes {
   const field = exchange.request.headers['content-range'];
   const length = contentLength(exchange);
   if (field === undefined) return { length };
-  const [, first = '', last = ''] = /^(?:bytes[ =])?(\d{1,15})-(\d{1,15})(?:\/(?:\d+|\*))?$/.exec(field) ?? [];
+  const [, first = '', last = ''] = /^(\d{1,15})-(\d{1,15})$/.exec(field) ?? [];
   const announced = Number(last) - Number(first) + 1;
   if (first === '' || announced < 0)
     throw new OciError('BLOB_UPLOAD_INVALID', { message: 'Content-Range must be "<first byte>-<last byte>"' });

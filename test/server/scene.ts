@@ -4,8 +4,10 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Settings } from '../../config/settings.js';
+import { BlobStore } from '../../content/blobs.js';
 import { Layout } from '../../content/layout.js';
 import { PublishedTrees } from '../../content/published-trees.js';
+import { Uploads } from '../../content/uploads.js';
 import type { EngineEvent, EngineView, MirrorActivity } from '../../core/engine.js';
 import type { Generation } from '../../core/generation.js';
 import type { TreeMirror } from '../../core/mirror.js';
@@ -78,10 +80,14 @@ export async function openScene(
   };
   const state = { settings: makeSettings(folder, options), isReady: true };
   const log = { error: (...line: unknown[]) => void parts.logged.push(line), warn: () => undefined };
+  const clock = options.clock ?? (() => NOW);
+  const blobs = new BlobStore({ store, layout, clock });
+  const uploads = new Uploads({ store, layout, blobs, clock, reserve: () => state.settings.sync.reserve });
   const deps: ServerDeps = {
     ...parts,
     settings: () => state.settings,
-    clock: options.clock ?? (() => NOW),
+    clock,
+    images: { blobs, uploads, onDemand: null, onPull: () => undefined },
     log: log as ServerDeps['log'],
     version: '0.1.0',
     ready: () => state.isReady,
@@ -179,7 +185,10 @@ export async function writeLog(scene: Scene, run: Run, text: string | Buffer): P
   await writeFile(scene.layout.log(run.mirror, run.id), text);
 }
 
-function makeSettings(folder: string, options: { mirrors?: TreeMirror[]; site?: Partial<Settings['site']> }): Settings {
+export function makeSettings(
+  folder: string,
+  options: { mirrors?: TreeMirror[]; site?: Partial<Settings['site']> },
+): Settings {
   const mirrors = options.mirrors ?? [
     makeMirror('debian', { title: 'Debian', description: 'The universal operating system' }),
   ];
