@@ -5,8 +5,6 @@ export interface Scene {
   readonly client: ContractClient;
   /** A repository of this case alone; the same `name` is the same repository. */
   repository(name?: string): string;
-  /** Ends the case here since the registry under test cannot have it: not failed, not passed. */
-  skip(reason: string): never;
 }
 
 export interface ContractCase {

@@ -28,7 +28,7 @@ export class ContractClient {
 
   constructor(
     readonly url: string,
-    /** The whole field, or undefined for a registry that is open to all. */
+    /** The whole field; undefined for somebody who has none. */
     readonly authorization: string | undefined,
   ) {}
 

@@ -1,5 +1,5 @@
-import { startDockerRegistry } from '../../fixtures/docker-registry.js';
-import { distributionContract } from './suite.js';
+import { DOCKER_REGISTRY_AUTHORIZATION, startDockerRegistry } from '../../fixtures/docker-registry.js';
+import { distributionContract, type RunningRegistry } from './suite.js';
 
 const RANGES = ['1', '2', '3', '4', '5', '6', '7', '8'];
 
@@ -51,7 +51,7 @@ const DIFFERENCES: Readonly<Record<string, readonly string[]>> = {
   'it does not look at a number that is none': ['catalog-bad-number'],
 };
 
-distributionContract('docker-registry', startDockerRegistry, {
+distributionContract('docker-registry', startGuarded, {
   differs: Object.fromEntries(
     Object.entries(DIFFERENCES).flatMap(([reason, ids]) => ids.map((id) => [id, reason] as const)),
   ),
@@ -60,3 +60,7 @@ distributionContract('docker-registry', startDockerRegistry, {
     'row-9-while-read': 'it answers 500 when a tag is read at the moment that it goes',
   },
 });
+
+async function startGuarded(): Promise<RunningRegistry> {
+  return { ...(await startDockerRegistry({ guarded: true })), authorization: DOCKER_REGISTRY_AUTHORIZATION };
+}
