@@ -5,7 +5,7 @@ import { BlobStore } from '../content/blobs.js';
 import { Layout } from '../content/layout.js';
 import { PublishedTrees } from '../content/published-trees.js';
 import { reconcile } from '../content/reconcile.js';
-import { Uploads } from '../content/uploads.js';
+import { Uploads, type UploadsOptions } from '../content/uploads.js';
 import { createLog, type Log } from '../platform/log.js';
 import { PACKAGE_ROOT } from '../platform/package-root.js';
 import { endProcesses, processesWithEnvironment } from '../platform/processes.js';
@@ -14,7 +14,7 @@ import { openControlSocket } from '../server/control-socket.js';
 import { createControlHandler } from '../server/control.js';
 import { HttpListeners } from '../server/listeners.js';
 import { PullCounter } from '../server/oci/pull-counter.js';
-import type { Pull } from '../server/oci/registry-deps.js';
+import type { ImageParts } from '../server/oci/registry-deps.js';
 import { lockDataFolder } from '../store/lock.js';
 import { openStore } from '../store/open.js';
 import { SyncEngine } from '../sync/engine.js';
@@ -75,14 +75,12 @@ async function start(options: AppOptions, undo: (() => Promise<void> | void)[]):
   const engine = new SyncEngine({ settings, store, layout, trees, log, clock, random: Math.random });
   undo.push(() => engine.stop());
 
-  const blobs = new BlobStore({ store, layout, clock });
-  const uploads = new Uploads({ store, layout, blobs, clock, reserve: () => settings.sync.reserve });
   const pulls = new PullCounter({ store, clock, log });
   undo.push(() => pulls.stop());
   let ready = false;
   const serverDeps = {
     ...{ settings: () => settings, store, engine, trees, layout, clock, log, version: programVersion() },
-    images: { blobs, uploads, onDemand: null, onPull: (pull: Pull) => pulls.count(pull) },
+    images: imageParts({ store, layout, clock, reserve: () => settings.sync.reserve }, pulls),
     ready: () => ready,
   };
   const server = createServer(serverDeps);
@@ -116,6 +114,12 @@ async function start(options: AppOptions, undo: (() => Promise<void> | void)[]):
     lock.release();
   }
   return { addresses, reload, stop: () => (stopping ??= stop()) };
+}
+
+function imageParts(options: Omit<UploadsOptions, 'blobs'>, pulls: PullCounter): ImageParts {
+  const blobs = new BlobStore(options);
+  const uploads = new Uploads({ ...options, blobs });
+  return { blobs, uploads, onDemand: null, onPull: (pull) => pulls.count(pull) };
 }
 
 /** Processes of a program that was killed would write into the trees; the lock says that it is gone. */
