@@ -5,7 +5,7 @@ import { DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST } from '../../../
 import { contractCase, type Scene } from './case.js';
 import { errorCodes, octets, withDigest, type Answer } from './client.js';
 
-const RUNS = 60;
+const RUNS = 40;
 const METHODS = ['GET', 'HEAD', 'PUT', 'DELETE'];
 
 /** What may stand in a path without ending it, and what a careless server would decode to a way out of its folder. */
