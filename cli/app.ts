@@ -75,12 +75,12 @@ async function start(options: AppOptions, undo: (() => Promise<void> | void)[]):
   const engine = new SyncEngine({ settings, store, layout, trees, log, clock, random: Math.random });
   undo.push(() => engine.stop());
 
-  const pulls = new PullCounter({ store, clock, log });
-  undo.push(() => pulls.stop());
+  const images = openImages({ store, layout, clock, reserve: () => settings.sync.reserve }, log);
+  undo.push(() => images.stop());
   let ready = false;
   const serverDeps = {
     ...{ settings: () => settings, store, engine, trees, layout, clock, log, version: programVersion() },
-    images: imageParts({ store, layout, clock, reserve: () => settings.sync.reserve }, pulls),
+    images: images.parts,
     ready: () => ready,
   };
   const server = createServer(serverDeps);
@@ -99,7 +99,6 @@ async function start(options: AppOptions, undo: (() => Promise<void> | void)[]):
   );
   undo.push(() => control.stop());
   engine.start();
-  pulls.start();
   ready = true;
 
   let stopping: Promise<void> | undefined;
@@ -108,7 +107,7 @@ async function start(options: AppOptions, undo: (() => Promise<void> | void)[]):
     server.stop();
     await Promise.all([listeners.close(settings.grace * 1000), engine.stop()]);
     await control.stop();
-    pulls.stop();
+    images.stop();
     store.close();
     await companion?.stop();
     lock.release();
@@ -116,10 +115,14 @@ async function start(options: AppOptions, undo: (() => Promise<void> | void)[]):
   return { addresses, reload, stop: () => (stopping ??= stop()) };
 }
 
-function imageParts(options: Omit<UploadsOptions, 'blobs'>, pulls: PullCounter): ImageParts {
+/** What serves images. Pulls are counted until `stop`, which writes them down. */
+function openImages(options: Omit<UploadsOptions, 'blobs'>, log: Log): { parts: ImageParts; stop(): void } {
   const blobs = new BlobStore(options);
   const uploads = new Uploads({ ...options, blobs });
-  return { blobs, uploads, onDemand: null, onPull: (pull) => pulls.count(pull) };
+  const pulls = new PullCounter({ ...options, log });
+  pulls.start();
+  const parts: ImageParts = { blobs, uploads, onDemand: null, onPull: (pull) => pulls.count(pull) };
+  return { parts, stop: () => pulls.stop() };
 }
 
 /** Processes of a program that was killed would write into the trees; the lock says that it is gone. */
