@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { MillpondError, messageOf } from '../core/errors.js';
 import { BadBlobs } from './bad-blobs.js';
 import { BlobRecords } from './blobs.js';
+import { CachedImages } from './cached-images.js';
 import { GarbageStore } from './garbage.js';
 import { GenerationStore } from './generations.js';
 import { ManifestStore } from './manifests.js';
@@ -24,6 +25,7 @@ export interface Store {
   readonly blobs: BlobRecords;
   readonly badBlobs: BadBlobs;
   readonly garbage: GarbageStore;
+  readonly cachedImages: CachedImages;
   readonly manifests: ManifestStore;
   readonly repositories: RepositoryStore;
   readonly tags: TagStore;
@@ -48,6 +50,7 @@ export function openStore(file: string): Store {
     blobs: new BlobRecords(db),
     badBlobs: new BadBlobs(db),
     garbage: new GarbageStore(db),
+    cachedImages: new CachedImages(db),
     manifests: new ManifestStore(db),
     repositories: new RepositoryStore(db),
     tags: new TagStore(db),
