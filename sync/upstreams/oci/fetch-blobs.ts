@@ -50,12 +50,13 @@ export class BlobFetches {
 
   /**
    * For a client that waits: the blob while it comes, or null when it is whole on the disk. The fetch goes on whoever
-   * leaves. Resolves when upstream has begun to send.
+   * leaves, and calls `onStored` when all of it is. Resolves when upstream has begun to send.
    * @throws RegistryFailure; system errors
    */
-  async open(request: BlobRequest): Promise<GrowingBlob | null> {
+  async open(request: BlobRequest, onStored: () => void = () => undefined): Promise<GrowingBlob | null> {
     if (this.#link(request)) return null;
     const fetch = this.#join(request);
+    fetch.done.then(onStored, () => undefined);
     const blob = await fetch.readNow();
     if (blob.isSizeKnown) return blob;
     await fetch.done; // no answer can be begun before its length is known

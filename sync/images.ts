@@ -1,0 +1,110 @@
+import type { Settings } from '../config/settings.js';
+import type { BlobStore } from '../content/blobs.js';
+import type { Layout } from '../content/layout.js';
+import type { Digest } from '../core/oci/digest.js';
+import type { Registry } from '../core/oci/image-mirror.js';
+import type { OnDemandImages } from '../core/oci/on-demand.js';
+import type { BudgetState } from '../core/oci/rate-limit.js';
+import { diskSpace, reserveBytes } from '../platform/disk-space.js';
+import type { Log } from '../platform/log.js';
+import type { Store } from '../store/open.js';
+import { BlobFetches } from './upstreams/oci/fetch-blobs.js';
+import type { ImageServices } from './upstreams/oci/image-services.js';
+import type { ImageSource } from './upstreams/oci/image-source.js';
+import { OnDemandFetcher, placeOf } from './upstreams/oci/on-demand.js';
+import { RegistryClients } from './upstreams/oci/registry-clients.js';
+import { RegistryFailure } from './upstreams/oci/registry-failure.js';
+
+export interface ImagesOptions {
+  readonly settings: Settings;
+  readonly store: Store;
+  readonly layout: Layout;
+  readonly blobs: BlobStore;
+  readonly clock: () => number;
+  readonly log: Log;
+}
+
+/** What fetches images, for runs and for clients alike. No upstream is asked before somebody wants something of it. */
+export interface Images {
+  readonly services: ImageServices;
+  readonly onDemand: OnDemandImages;
+  /** How the limits of each registry stand now, by its name. */
+  budgets(): Map<string, BudgetState>;
+  /** Fetches a blob or manifest again that one of the repositories has; false when no upstream gives it. */
+  refetch(digest: Digest, repositories: readonly string[]): Promise<boolean>;
+  /** Uses other settings from now on; what is under way goes on as it was started. */
+  apply(settings: Settings): void;
+  /** Ends what is under way; what has come waits on the disk. The engine must have stopped. */
+  close(): Promise<void>;
+}
+
+export function createImages(options: ImagesOptions): Images {
+  const { store, layout, blobs, clock, log } = options;
+  let settings = options.settings;
+  const clients = new RegistryClients({ store, clock });
+  const fetches = new BlobFetches({ store, layout, blobs, clock });
+  const sourceOf = (registry: Registry): ImageSource => clients.sourceOf(registry);
+  const services: ImageServices = { blobs, fetches, sourceOf };
+  const onDemand = new OnDemandFetcher({
+    ...{ store, blobs, fetches, clock, log, sourceOf, settings: () => settings },
+    hasRoom: async (bytes) => {
+      const disk = await diskSpace(layout.data);
+      return disk.free - bytes >= reserveBytes(settings.sync.reserve, disk);
+    },
+  });
+  const closing = new AbortController();
+  return {
+    services,
+    onDemand,
+    budgets: () => new Map([...settings.registries].map(([name, registry]) => [name, clients.budgetOf(registry)])),
+    refetch: (digest, repositories) =>
+      refetch({ settings, store, services, signal: closing.signal }, digest, repositories),
+    apply(next) {
+      settings = next;
+      onDemand.settingsChanged();
+    },
+    async close() {
+      closing.abort(new RegistryFailure('unavailable', 'Millpond is being stopped'));
+      await Promise.all([onDemand.close(), fetches.close()]);
+      await clients.close();
+    },
+  };
+}
+
+interface RefetchParts {
+  readonly settings: Settings;
+  readonly store: Store;
+  readonly services: ImageServices;
+  readonly signal: AbortSignal;
+}
+
+async function refetch(parts: RefetchParts, digest: Digest, repositories: readonly string[]): Promise<boolean> {
+  for (const repository of repositories) {
+    parts.signal.throwIfAborted();
+    try {
+      if (await refetchFor(parts, digest, repository)) return true;
+    } catch (error) {
+      if (!(error instanceof RegistryFailure)) throw error; // another repository may have it
+    }
+  }
+  return false;
+}
+
+async function refetchFor(
+  { settings, store, services, signal }: RefetchParts,
+  digest: Digest,
+  repository: string,
+): Promise<boolean> {
+  const place = placeOf(settings, repository);
+  if (!place || store.repositories.get(repository)?.origin === 'hosted') return false;
+  const source = services.sourceOf(place.registry);
+  if (store.manifests.get(digest)) {
+    const { bytes } = await source.client.getManifest(place.upstream, digest, { signal, urgency: 'sync' });
+    await services.blobs.put(bytes, digest);
+    return true;
+  }
+  const size = store.manifests.namedIn(repository, digest)?.size ?? null;
+  const request = { source, upstreamRepository: place.upstream, repository, digest, size };
+  await services.fetches.complete(request, { signal });
+  return true;
+}

@@ -1,0 +1,52 @@
+import { MillpondError } from '../../../core/errors.js';
+import { OciError } from '../../../core/oci/errors.js';
+import type { BlobReader } from '../../../core/oci/on-demand.js';
+import { isDiskFull } from '../../runs/run-failure.js';
+import { RegistryFailure } from './registry-failure.js';
+
+/** Where upstream does not say when to come back. Seconds. */
+const RETRY_AFTER = 30;
+
+/**
+ * What a client is told of a failure: that something is unknown only where upstream itself says so. Anything that is not
+ * the fault of an upstream or of a full disk stays what it is.
+ */
+export function toOciError(error: unknown, unknownAs: 'MANIFEST_UNKNOWN' | 'BLOB_UNKNOWN'): unknown {
+  if (error instanceof OciError) return error.code === 'MANIFEST_INVALID' ? unusable(error) : error;
+  if (isDiskFull(error)) return unavailable('there is no room on the disk for what upstream has', error);
+  if (isTimeout(error)) return unavailable('the upstream registry does not answer in time', error);
+  if (error instanceof MillpondError) return unavailable('the upstream registry cannot be asked', error);
+  if (!(error instanceof RegistryFailure)) return error;
+  const { kind, message, retryAfter } = error;
+  if (kind === 'not-found') return new OciError(unknownAs, { message, cause: error });
+  if (kind === 'denied' || kind === 'unauthorized') return new OciError('DENIED', { message, cause: error });
+  if (kind !== 'rate-limited') return unavailable(message, error, retryAfter ?? RETRY_AFTER);
+  return new OciError('TOOMANYREQUESTS', { message, retryAfter: retryAfter ?? RETRY_AFTER, cause: error });
+}
+
+/** Readers of a blob are told of a failure as everybody else is. */
+export function withOciErrors(reader: BlobReader): BlobReader {
+  return {
+    size: reader.size,
+    async *read(first, last) {
+      try {
+        yield* reader.read(first, last);
+      } catch (error) {
+        throw toOciError(error, 'BLOB_UNKNOWN');
+      }
+    },
+  };
+}
+
+export function isTimeout(error: unknown): boolean {
+  return error instanceof DOMException && error.name === 'TimeoutError';
+}
+
+function unavailable(message: string, cause: unknown, retryAfter = RETRY_AFTER): OciError {
+  return new OciError('UNAVAILABLE', { message, retryAfter, cause });
+}
+
+/** What upstream has is no fault of the client. */
+function unusable(error: OciError): OciError {
+  return new OciError('MANIFEST_INVALID', { message: `at upstream: ${error.message}`, status: 502, cause: error });
+}

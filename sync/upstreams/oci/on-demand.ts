@@ -1,0 +1,263 @@
+import { nameMatcher, type NameMatcher } from '../../../config/name-pattern.js';
+import type { Settings } from '../../../config/settings.js';
+import type { BlobStore } from '../../../content/blobs.js';
+import { placeManifest } from '../../../content/place-manifest.js';
+import { isDigest, type Digest } from '../../../core/oci/digest.js';
+import { OciError } from '../../../core/oci/errors.js';
+import type { OnDemandRule, Registry } from '../../../core/oci/image-mirror.js';
+import { parseManifest } from '../../../core/oci/manifest.js';
+import type { BlobReader, Freshness, OnDemandImages } from '../../../core/oci/on-demand.js';
+import type { Tag } from '../../../core/oci/repository.js';
+import type { Store } from '../../../store/open.js';
+import { CacheRoom, type CacheRoomOptions } from './cache-room.js';
+import type { BlobFetches } from './fetch-blobs.js';
+import { orAborted } from './fetch-blob.js';
+import type { ImageSource } from './image-source.js';
+import { isTimeout, toOciError, withOciErrors } from './on-demand-errors.js';
+import { RegistryFailure } from './registry-failure.js';
+import { UpstreamHealth } from './upstream-health.js';
+import { readKnown, type ReadManifest } from './wanted-parts.js';
+
+export interface OnDemandOptions {
+  readonly settings: () => Settings;
+  readonly store: Store;
+  readonly blobs: BlobStore;
+  readonly fetches: BlobFetches;
+  readonly clock: () => number;
+  readonly log: CacheRoomOptions['log'];
+  readonly sourceOf: (registry: Registry) => ImageSource;
+  /** Whether the disk has room above its reserve for so many bytes more. */
+  readonly hasRoom: (bytes: number) => Promise<boolean>;
+}
+
+/** A repository here and where it comes from. */
+export interface UpstreamPlace {
+  readonly repository: string;
+  readonly registry: Registry;
+  /** As the registry has it. */
+  readonly upstream: string;
+}
+
+/** How long a client waits for upstream: shorter where there is something to give. Milliseconds. */
+const CHECK_MS = 5_000;
+const FETCH_MS = 60_000;
+/** Blobs that are fetched for clients at once; more would only slow each other down. */
+const MOST_FETCHES = 100;
+const BUSY_RETRY = 10;
+
+/** Gets what clients ask for and what is not here, from the registries of the configuration and from nowhere else. */
+export class OnDemandFetcher implements OnDemandImages {
+  readonly #matchers = new WeakMap<OnDemandRule, NameMatcher>();
+  readonly #underWay = new Map<string, Promise<Freshness | null>>();
+  readonly #health: UpstreamHealth;
+  readonly #room: CacheRoom;
+  readonly #closing = new AbortController();
+
+  constructor(private readonly options: OnDemandOptions) {
+    this.#health = new UpstreamHealth(options.clock);
+    this.#room = new CacheRoom(options);
+  }
+
+  allows(repository: string, zone: string | null): boolean {
+    const place = placeOf(this.options.settings(), repository);
+    const rule = place?.registry.onDemand;
+    if (!place || !rule) return false;
+    const matches = this.#matchers.get(rule) ?? nameMatcher(rule.allow);
+    this.#matchers.set(rule, matches);
+    return matches(place.upstream) && (rule.zones.length === 0 || (zone !== null && rule.zones.includes(zone)));
+  }
+
+  async bringManifest(repository: string, reference: string): Promise<Freshness | null> {
+    const { store } = this.options;
+    const place = placeOf(this.options.settings(), repository);
+    const origin = store.repositories.get(repository)?.origin;
+    if (!place || origin === 'hosted') return null;
+    if (isDigest(reference)) {
+      if (store.repositories.holds(repository, reference) && store.blobs.get(reference)) return null;
+      return this.#once(`${repository}@${reference}`, () => this.#bringByDigest(place, reference));
+    }
+    const tag = store.tags.get(repository, reference);
+    const isHere = tag !== undefined && store.blobs.get(tag.digest) !== undefined;
+    if (isHere && origin === 'mirrored') return null; // kept in step by its own runs
+    if (isHere && tag.checkedAt !== null && this.#isFresh(tag.checkedAt, place))
+      return { checkedAt: tag.checkedAt, staleSince: null };
+    return this.#once(`${repository}:${reference}`, () => this.#bringByTag(place, reference, isHere ? tag : null));
+  }
+
+  async openBlob(repository: string, digest: Digest): Promise<BlobReader | null> {
+    const place = placeOf(this.options.settings(), repository);
+    if (!place) return null;
+    try {
+      return await this.#openBlob(place, digest);
+    } catch (error) {
+      throw toOciError(error, 'BLOB_UNKNOWN');
+    }
+  }
+
+  /** Limits may have changed. */
+  settingsChanged(): void {
+    this.#room.reset();
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort(new RegistryFailure('unavailable', 'Millpond is being stopped'));
+    await Promise.allSettled(this.#underWay.values());
+    await this.#room.close();
+  }
+
+  /** Many clients ask for the same at the same time: upstream is asked once. */
+  #once(key: string, work: () => Promise<Freshness | null>): Promise<Freshness | null> {
+    const underWay = this.#underWay.get(key);
+    if (underWay) return underWay;
+    const bringing = work()
+      .catch((error: unknown) => {
+        throw toOciError(error, 'MANIFEST_UNKNOWN');
+      })
+      .finally(() => this.#underWay.delete(key));
+    this.#underWay.set(key, bringing);
+    return bringing;
+  }
+
+  #isFresh(checkedAt: number, { registry }: UpstreamPlace): boolean {
+    return this.options.clock() - checkedAt < (registry.onDemand?.recheck ?? 0) * 1000;
+  }
+
+  async #bringByTag(place: UpstreamPlace, name: string, known: Tag | null): Promise<Freshness> {
+    const { registry } = place;
+    if (known && this.#health.isLeftAlone(registry.name)) return this.#stale(place, known);
+    try {
+      await this.#ask(place, known ? CHECK_MS : FETCH_MS, (signal) => this.#followTag(place, name, { known, signal }));
+      return { checkedAt: this.options.clock(), staleSince: null };
+    } catch (error) {
+      if (error instanceof RegistryFailure && error.kind === 'not-found') this.#forgetTag(place, name);
+      else if (known && (isTrouble(error) || error instanceof RegistryFailure)) return this.#stale(place, known);
+      throw error;
+    }
+  }
+
+  async #followTag(
+    place: UpstreamPlace,
+    name: string,
+    { known, signal }: { known: Tag | null; signal: AbortSignal },
+  ): Promise<void> {
+    const { store, clock } = this.options;
+    const { client } = this.options.sourceOf(place.registry);
+    const how = { signal, urgency: 'on-demand' } as const;
+    const head = await client.headManifest(place.upstream, name, how);
+    const digest = head.digest ?? (await client.getManifest(place.upstream, name, how)).digest;
+    if (known?.digest === digest) return store.tags.setChecked(place.repository, name, clock());
+    await this.#place(place, digest, { tags: [name], signal });
+  }
+
+  async #bringByDigest(place: UpstreamPlace, digest: Digest): Promise<null> {
+    const { store, sourceOf } = this.options;
+    await this.#ask(place, FETCH_MS, async (signal) => {
+      // what another repository has is given away only where upstream has it here as well
+      if (store.manifests.get(digest) && !store.manifests.namedIn(place.repository, digest))
+        await sourceOf(place.registry).client.headManifest(place.upstream, digest, { signal, urgency: 'on-demand' });
+      await this.#place(place, digest, { tags: [], signal });
+    });
+    return null;
+  }
+
+  async #place(
+    place: UpstreamPlace,
+    digest: Digest,
+    { tags, signal }: { tags: readonly string[]; signal: AbortSignal },
+  ): Promise<void> {
+    const { store, blobs, clock, settings } = this.options;
+    const { bytes, manifest } = (await readKnown(this.options, digest)) ?? (await this.#get(place, digest, signal));
+    const keepHistory = settings().registry.keep.history;
+    await placeManifest(
+      { store, blobs, clock },
+      {
+        ...{ repository: place.repository, origin: 'cached', digest, bytes, manifest, tags, needs: 'none' },
+        ...{ checkedAt: clock(), keepHistory },
+      },
+    );
+    this.#room.added(place.registry, bytes.length);
+  }
+
+  async #get(place: UpstreamPlace, digest: Digest, signal: AbortSignal): Promise<ReadManifest> {
+    const { client } = this.options.sourceOf(place.registry);
+    const { bytes, mediaType } = await client.getManifest(place.upstream, digest, { signal, urgency: 'on-demand' });
+    return { bytes, manifest: parseManifest(bytes, mediaType) };
+  }
+
+  async #openBlob(place: UpstreamPlace, digest: Digest): Promise<BlobReader | null> {
+    const { store, fetches, sourceOf, hasRoom } = this.options;
+    const { repository, registry, upstream } = place;
+    if (fetches.forClients >= MOST_FETCHES)
+      throw new OciError('TOOMANYREQUESTS', { message: 'too many blobs are being fetched', retryAfter: BUSY_RETRY });
+    const source = sourceOf(registry);
+    const size = store.manifests.namedIn(repository, digest)?.size ?? (await this.#sizeAtUpstream(place, digest));
+    if (!store.blobs.get(digest)) {
+      this.#health.refuseUnreachable(registry.name);
+      if (!(await hasRoom(size ?? 0)))
+        throw new OciError('UNAVAILABLE', { message: 'there is no room on the disk for this blob', retryAfter: 600 });
+    }
+    const onStored = (): void => this.#room.added(registry, size ?? 0);
+    const request = { source, upstreamRepository: upstream, repository, digest, size };
+    const reader = await this.#heeding(place, fetches.open(request, onStored));
+    return reader && withOciErrors(reader);
+  }
+
+  /** Only upstream knows whether a blob is in a repository that has no manifest here which names it. */
+  async #sizeAtUpstream(place: UpstreamPlace, digest: Digest): Promise<number | null> {
+    const { store, sourceOf, clock } = this.options;
+    const size = await this.#ask(place, FETCH_MS, async (signal) => {
+      const remote = await sourceOf(place.registry).client.openBlob(place.upstream, digest, {
+        ...{ signal, urgency: 'on-demand' },
+      });
+      remote.destroy();
+      return remote.size;
+    });
+    store.repositories.ensure(place.repository, 'cached', clock());
+    return size;
+  }
+
+  /** Asks upstream for at most so many milliseconds, and remembers whether it answered. */
+  async #ask<T>(place: UpstreamPlace, limit: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    this.#health.refuseUnreachable(place.registry.name);
+    const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(limit)]);
+    return this.#heeding(place, orAborted(work(signal), signal));
+  }
+
+  async #heeding<T>({ registry }: UpstreamPlace, work: Promise<T>): Promise<T> {
+    try {
+      const result = await work;
+      this.#health.answered(registry.name);
+      return result;
+    } catch (error) {
+      if (isTrouble(error)) this.#health.failed(registry.name, error);
+      throw error;
+    }
+  }
+
+  #stale({ registry }: UpstreamPlace, { checkedAt, movedAt }: Tag): Freshness {
+    const since = this.#health.troubleSince(registry.name) ?? this.options.clock();
+    return { checkedAt: checkedAt ?? movedAt, staleSince: since };
+  }
+
+  /** Upstream says that it has the tag no more. What is mirrored is removed by its own runs, which may doubt it. */
+  #forgetTag({ repository }: UpstreamPlace, name: string): void {
+    const { store, clock } = this.options;
+    if (store.repositories.get(repository)?.origin !== 'cached') return;
+    store.transaction(() => store.tags.remove(repository, name, clock()));
+  }
+}
+
+/** Where a repository comes from: its own entry in the configuration, else the registry that its name begins with. */
+export function placeOf(settings: Settings, repository: string): UpstreamPlace | null {
+  const mirror = settings.images.get(repository);
+  if (mirror) return { repository, registry: mirror.registry, upstream: mirror.repository };
+  const slash = repository.indexOf('/');
+  const registry = slash > 0 ? settings.registries.get(repository.slice(0, slash)) : undefined;
+  return registry ? { repository, registry, upstream: repository.slice(slash + 1) } : null;
+}
+
+/** What it would also say to the next question, whatever that is about. */
+function isTrouble(error: unknown): boolean {
+  if (!(error instanceof RegistryFailure)) return isTimeout(error);
+  return !['not-found', 'denied', 'unauthorized'].includes(error.kind);
+}
