@@ -19,6 +19,16 @@ export interface Verdict {
   readonly nextAt: number | null;
 }
 
+/** How sentences speak of what is mirrored, where that is no tree which is switched as a whole. */
+export interface VerdictTerms {
+  /** What is served now. */
+  readonly serving: Sentence;
+  /** When what a running fetch brings is served. */
+  readonly publishing: Sentence;
+  /** What is said before any fetch has come to a good end. */
+  readonly incomplete: Sentence;
+}
+
 /** All that a verdict may rest on. Times are milliseconds since the epoch. */
 export interface VerdictFacts {
   readonly now: number;
@@ -31,6 +41,8 @@ export interface VerdictFacts {
   readonly ended: readonly Run[];
   readonly lastGood: Run | null;
   readonly live: Generation | null;
+  /** Only where it is no tree. */
+  readonly terms?: VerdictTerms;
 }
 
 /** A run that is silent for this long, or three times slower than usual and at least so long, is called stuck. */
@@ -144,7 +156,7 @@ function running(s: Situation): Verdict | undefined {
   const sentence = s.live ? say`Fetching now: ${doing}. ${serving(s)}` : say`First fetch: ${doing}; not complete yet.`;
   return verdict(s, 'running', sentence, {
     since: run.startedAt,
-    next: say`The new tree is published when it is complete and verified.`,
+    next: s.terms?.publishing ?? say`The new tree is published when it is complete and verified.`,
   });
 }
 
@@ -244,7 +256,8 @@ function current(s: Situation): Verdict | undefined {
 }
 
 function incomplete(s: Situation): Verdict {
-  return verdict(s, 'new', say`The first fetch is not complete yet; nothing is served.`, {
+  const sentence = s.terms?.incomplete ?? say`The first fetch is not complete yet; nothing is served.`;
+  return verdict(s, 'new', sentence, {
     since: null,
     next: nextFetch(s),
   });
@@ -274,6 +287,7 @@ function evidenceOf(s: Situation): Verdict['evidence'] {
 }
 
 function serving(s: Situation): Sentence {
+  if (s.terms) return s.terms.serving;
   return s.live ? say`Serving the tree of ${moment(s.live.publishedAt)}.` : say`Nothing is served yet.`;
 }
 

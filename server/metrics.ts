@@ -1,5 +1,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { EngineView } from '../core/engine.js';
+import type { ImageStatistics } from '../core/oci/image-statistics.js';
+import { addImageMetrics } from './metrics-images.js';
 import { allMirrorStatuses, type MirrorStatus, type StatusDeps } from './mirror-status.js';
 
 export interface Metrics {
@@ -53,7 +55,12 @@ const REPOSITORY_GAUGES: readonly RepositoryGauge[] = [
 
 /** Metrics in a registry of their own, so that two servers in one process do not share any. */
 export function createMetrics(
-  deps: StatusDeps & { engine: EngineView; readonly version: string; eventClients(): number },
+  deps: StatusDeps & {
+    engine: EngineView;
+    readonly version: string;
+    readonly imageStatistics?: ImageStatistics | null;
+    eventClients(): number;
+  },
 ): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: 'millpond_' });
@@ -69,12 +76,14 @@ export function createMetrics(
     registers,
   });
   const setRepositoryGauges = addRepositoryGauges(registry, deps);
+  const setImageMetrics = addImageMetrics(registry, deps);
   countRuns(registry, deps.engine);
   return {
     contentType: registry.contentType,
     text() {
       clients.set(deps.eventClients());
       setRepositoryGauges();
+      setImageMetrics();
       return registry.metrics();
     },
     answered: (road, status) => answers.labels(road, `${Math.floor(status / 100)}xx`).inc(),

@@ -1,7 +1,7 @@
 import type { Settings } from '../config/settings.js';
 import type { EngineView } from '../core/engine.js';
 import type { Generation } from '../core/generation.js';
-import type { Mirror } from '../core/mirror.js';
+import type { TreeMirror } from '../core/mirror.js';
 import type { Run, RunProgress } from '../core/run.js';
 import { plainSentence, say, moment, type Sentence } from '../core/sentence.js';
 import { parseUpstream } from '../core/upstream.js';
@@ -39,7 +39,7 @@ export interface MirrorStatus {
   readonly upstreams: readonly string[];
   readonly schedule: string;
   readonly nextDueAt: number | null;
-  readonly publish: Mirror['publish'];
+  readonly publish: TreeMirror['publish'];
   /** Path of the upstream's freshness file; null when it has none. */
   readonly marker: string | null;
   /** The newest marker that a run has read from the upstream. */
@@ -89,7 +89,7 @@ export function publicRun(run: Run, scrub: Scrub): Run {
   };
 }
 
-function statusOf(deps: StatusDeps, mirror: Mirror, scrub: Scrub): MirrorStatus {
+function statusOf(deps: StatusDeps, mirror: TreeMirror, scrub: Scrub): MirrorStatus {
   const { store, engine } = deps;
   const ended = store.runs.ended(mirror.name, RECENT_RUNS).map((run) => publicRun(run, scrub));
   const good = store.runs.lastGood(mirror.name);
@@ -125,7 +125,7 @@ function statusOf(deps: StatusDeps, mirror: Mirror, scrub: Scrub): MirrorStatus 
 }
 
 /** How many mirrors are in which state, best first: `3 of 4 current · 1 late`. */
-export function summaryOf(statuses: readonly MirrorStatus[]): {
+export function summaryOf(statuses: readonly Pick<MirrorStatus, 'verdict'>[]): {
   total: number;
   states: Partial<Record<VerdictWord, number>>;
   text: string;
@@ -150,7 +150,8 @@ export function freshnessOf(status: MirrorStatus): Sentence {
   return status.published ? say`in step ${moment(status.published.confirmedAt)}` : say`not published yet`;
 }
 
-function publicVerdict(verdict: Verdict): PublicVerdict {
+/** The verdict with its sign, each sentence as text and in parts. */
+export function publicVerdict(verdict: Verdict): PublicVerdict {
   return {
     word: verdict.word,
     ...VERDICT_SIGNS[verdict.word],
@@ -172,7 +173,7 @@ function publicGeneration(live: Generation): NonNullable<MirrorStatus['published
   return { id, runId, files, bytes, markerValue, markerTime, publishedAt, confirmedAt };
 }
 
-function publicState<T extends { pauseReason: string | null }>(state: T, scrub: Scrub): T {
+export function publicState<T extends { pauseReason: string | null }>(state: T, scrub: Scrub): T {
   return { ...state, pauseReason: state.pauseReason === null ? null : scrub(state.pauseReason) };
 }
 

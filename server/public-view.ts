@@ -1,3 +1,4 @@
+import { findMirror } from '../config/all-mirrors.js';
 import type { EngineEvent } from '../core/engine.js';
 import { MillpondError } from '../core/errors.js';
 import type { Run, RunProgress, RunStage } from '../core/run.js';
@@ -14,7 +15,7 @@ export interface RunDetails extends Run {
 export function runDetails(deps: StatusDeps, id: number): RunDetails {
   const settings = deps.settings();
   const run = deps.store.runs.get(id);
-  if (!run || !settings.mirrors.has(run.mirror))
+  if (!run || !findMirror(settings, run.mirror))
     throw new MillpondError('not-found', `There is no run "${id}".`, { hint: 'Old runs are removed after a while.' });
   const { running, progress } = deps.engine.activity(run.mirror);
   return {

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Layout } from '../content/layout.js';
 import type { PublishedTrees } from '../content/published-trees.js';
+import type { ImageStatistics } from '../core/oci/image-statistics.js';
 import type { StatusDeps } from './mirror-status.js';
 import type { ImageParts } from './oci/registry-deps.js';
 
@@ -11,6 +12,8 @@ export interface ServerDeps extends StatusDeps {
   readonly log: Pick<Logger, 'error' | 'warn'>;
   readonly version: string;
   readonly images: ImageParts;
+  /** How upstream registries are used; null, or not given, where nobody counts. */
+  readonly imageStatistics?: ImageStatistics | null;
   /** Whether the engine has started; `/readyz` says so. */
   ready(): boolean;
 }

@@ -7,6 +7,7 @@ import { BlobRecords } from './blobs.js';
 import { CachedImages } from './cached-images.js';
 import { GarbageStore } from './garbage.js';
 import { GenerationStore } from './generations.js';
+import { ImagePageStore } from './image-pages.js';
 import { ManifestStore } from './manifests.js';
 import { migrate } from './migrations.js';
 import { MirrorStore } from './mirrors.js';
@@ -29,6 +30,7 @@ export interface Store {
   readonly manifests: ManifestStore;
   readonly repositories: RepositoryStore;
   readonly tags: TagStore;
+  readonly imagePages: ImagePageStore;
   readonly uploads: UploadStore;
   readonly tokens: TokenStore;
   readonly registryLimits: RegistryLimitStore;
@@ -54,6 +56,7 @@ export function openStore(file: string): Store {
     manifests: new ManifestStore(db),
     repositories: new RepositoryStore(db),
     tags: new TagStore(db),
+    imagePages: new ImagePageStore(db),
     uploads: new UploadStore(db),
     tokens: new TokenStore(db),
     registryLimits: new RegistryLimitStore(db),

@@ -1,4 +1,5 @@
 import { Router, type Request, type Response } from 'express';
+import { findMirror } from '../../config/all-mirrors.js';
 import { MillpondError } from '../../core/errors.js';
 import { problem } from '../errors.js';
 import type { EventStream } from '../events.js';
@@ -7,6 +8,8 @@ import { allMirrorStatuses, mirrorStatus, summaryOf, type MirrorStatus } from '.
 import { publicRuns, runDetails } from '../public-view.js';
 import { sendData, sendProblemJson } from '../respond.js';
 import type { ServerDeps } from '../server-deps.js';
+import { imageApiRoutes } from './images.js';
+import { readCount } from './query.js';
 import { tunasyncRow } from './tunasync.js';
 
 const DEFAULT_RUNS = 50;
@@ -25,6 +28,7 @@ export function apiRoutes(
   router.get('/api/v1/mirrors/:mirror/runs', (req, res) => sendData(res, runsData(deps, req.params.mirror, req)));
   router.get('/api/v1/runs/:id', (req, res) => sendData(res, runDetails(deps, readRunId(req.params.id))));
   router.get('/api/v1/events', (req, res) => followEvents(deps, parts.events, req, res));
+  router.use(imageApiRoutes(deps));
   router.get('/static/tunasync.json', (_req, res) => sendData(res, allMirrorStatuses(deps).map(tunasyncRow)));
   router.get('/healthz', (_req, res) => {
     res.set('Cache-Control', 'no-store').type('text').send('ok\n');
@@ -68,20 +72,11 @@ function runsData(deps: ServerDeps, mirror: string, req: Request): object {
   return { runs, next: more };
 }
 
-/** @throws MillpondError invalid */
-function readCount(req: Request, name: string, most: number): number | undefined {
-  const value = req.query[name];
-  if (value === undefined) return undefined;
-  const count = typeof value === 'string' && /^[1-9]\d{0,15}$/.test(value) ? Number(value) : Number.NaN;
-  if (count <= most) return count;
-  throw new MillpondError('invalid', `${name}=${JSON.stringify(value)} is not a number from 1 to ${most}.`);
-}
-
 function followEvents(deps: ServerDeps, events: EventStream, req: Request, res: Response): void {
   const mirror = req.query['mirror'];
   if (mirror !== undefined && typeof mirror !== 'string')
     throw new MillpondError('invalid', 'mirror= can be given once only.');
-  if (mirror !== undefined && !deps.settings().mirrors.has(mirror)) configuredMirror(deps, mirror);
+  if (mirror !== undefined && !findMirror(deps.settings(), mirror)) configuredMirror(deps, mirror);
   res.set('Access-Control-Allow-Origin', '*');
   if (req.method === 'HEAD') res.type('text/event-stream').end();
   else if (!events.add(res, mirror ?? null)) refuseEvents(res);

@@ -1,16 +1,23 @@
 import { parseDigest, type Digest } from '../../core/oci/digest.js';
 import { OCI_INDEX } from '../../core/oci/media-types.js';
 import type { ManifestRecord } from '../../store/manifests.js';
+import type { Store } from '../../store/open.js';
 import { headersOf, sendJson, type RepositoryExchange } from './exchange.js';
 import { nextLink } from './paging.js';
 
 /** What the referrers API says of one manifest (distribution specification 1.1, "Listing Referrers"). */
-interface Referrer {
+export interface Referrer {
   readonly mediaType: string;
   readonly digest: Digest;
   readonly size: number;
   readonly artifactType?: string;
   readonly annotations?: Readonly<Record<string, string>>;
+}
+
+/** A manifest that others are about, in the repository in which they are looked for. */
+export interface Subject {
+  readonly repository: string;
+  readonly digest: Digest;
 }
 
 /** A page ends where one of these is reached: referrers looked at, and characters of what is sent. */
@@ -32,7 +39,8 @@ const PLAIN_CONFIG = /^application\/vnd\.(?:oci\.image\.config|docker\.container
 export async function listReferrers(exchange: RepositoryExchange): Promise<void> {
   const { path, query } = exchange;
   const wanted = query.get('artifactType');
-  const { page, next } = pageOf(referrersBehind(exchange, query.get('last') ?? ''), wanted);
+  const subject = { repository: exchange.place.repository, digest: path.reference };
+  const { page, next } = pageOf(findReferrers(exchange.parts.deps.store, subject, query.get('last') ?? ''), wanted);
   const link =
     next === undefined ? {} : nextLink(`/v2/${path.name}/referrers/${path.reference}`, query, { last: next });
   const headers = headersOf(exchange, {
@@ -45,13 +53,12 @@ export async function listReferrers(exchange: RepositoryExchange): Promise<void>
 }
 
 /** In the order of their digests, behind `last`: so many as are looked at for one page, and one more. */
-function referrersBehind(exchange: RepositoryExchange, last: string): Referrer[] {
-  const { parts, place, path } = exchange;
+export function findReferrers(store: Store, subject: Subject, last: string): Referrer[] {
   const page = { after: last, limit: MOST_LOOKED_AT + 1 };
   const found = new Map<Digest, Referrer>();
   for (const record of [
-    ...parts.deps.store.manifests.referrers(place.repository, path.reference, page),
-    ...byOldScheme(exchange),
+    ...store.manifests.referrers(subject.repository, subject.digest, page),
+    ...byOldScheme(store, subject),
   ])
     if (record.digest > last && !found.has(record.digest)) found.set(record.digest, toReferrer(record));
   return [...found.values()].sort((a, b) => (a.digest < b.digest ? -1 : 1)).slice(0, page.limit);
@@ -77,16 +84,18 @@ function pageOf(
 }
 
 /** What tags tell: `sha256-<hex>` an index of referrers (specification, "Referrers Tag Schema"), with a suffix cosign's. */
-function byOldScheme({ parts, place, path }: RepositoryExchange): ManifestRecord[] {
-  const { tags, manifests, repositories } = parts.deps.store;
-  const { algorithm, hex } = parseDigest(path.reference) ?? { algorithm: '', hex: '' };
+function byOldScheme(
+  { tags, manifests, repositories }: Store,
+  { repository, digest: about }: Subject,
+): ManifestRecord[] {
+  const { algorithm, hex } = parseDigest(about) ?? { algorithm: '', hex: '' };
   const tag = `${algorithm}-${hex.slice(0, 64)}`;
-  const index = tags.get(place.repository, tag)?.digest;
+  const index = tags.get(repository, tag)?.digest;
   const named = index === undefined ? [] : manifests.parts(index).filter(({ role }) => role === 'manifest');
   // only what can be fetched here
-  const listed = named.filter(({ digest }) => repositories.holds(place.repository, digest));
+  const listed = named.filter(({ digest }) => repositories.holds(repository, digest));
   const cosign = Object.entries(COSIGN_TYPES).flatMap(([suffix, type]) => {
-    const record = manifests.get(tags.get(place.repository, `${tag}.${suffix}`)?.digest ?? '');
+    const record = manifests.get(tags.get(repository, `${tag}.${suffix}`)?.digest ?? '');
     return record ? [withType(record, type)] : [];
   });
   return [...listed.flatMap(({ digest }) => manifests.get(digest) ?? []), ...cosign];

@@ -49,8 +49,9 @@ const TRIGGERS: Readonly<Record<Run['trigger'], string>> = {
   'catch-up': 'caught up',
 };
 
+/** The names of images have parts, those of trees have none. */
 export function runHref(run: Pick<Run, 'mirror' | 'id'>): string {
-  return `/status/${run.mirror}/runs/${run.id}`;
+  return run.mirror.includes('/') ? `/images/${run.mirror}/-/runs/${run.id}` : `/status/${run.mirror}/runs/${run.id}`;
 }
 
 export function runRow(run: Run, now: number): RunRow {
