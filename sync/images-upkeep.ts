@@ -1,0 +1,111 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Settings } from '../config/settings.js';
+import type { BlobStore } from '../content/blobs.js';
+import { collectGarbage, type CollectHow, type CollectReport } from '../content/collect-garbage.js';
+import { evictCached } from '../content/evict-cached.js';
+import type { Layout } from '../content/layout.js';
+import { removeStaleFetches } from '../content/reconcile-blobs.js';
+import { scrubBlobs, type ScrubHow, type ScrubOptions, type ScrubReport } from '../content/scrub.js';
+import type { Uploads } from '../content/uploads.js';
+import { formatBytes } from '../core/units.js';
+import type { Log } from '../platform/log.js';
+import type { Store } from '../store/open.js';
+
+export interface ImagesUpkeepOptions {
+  readonly store: Store;
+  readonly layout: Layout;
+  readonly blobs: BlobStore;
+  readonly uploads: Pick<Uploads, 'removeAbandoned'>;
+  readonly settings: () => Pick<Settings, 'registry' | 'registries'>;
+  /** Fetches a blob from upstream for one of the repositories and stores it; false when nobody has it. */
+  readonly refetch: ScrubOptions['refetch'];
+  readonly log: Log;
+  readonly clock: () => number;
+  /** Rejects when the signal says so. */
+  readonly wait?: (milliseconds: number, signal: AbortSignal) => Promise<void>;
+}
+
+/** A program that has just started has better things to do. */
+const FIRST_AFTER_MS = 60_000;
+const TIDY_EVERY_MS = 10 * 60_000;
+const SCRUB_EVERY_MS = 3_600_000;
+/** What came of a fetch that nobody took up again for so long is of no use. */
+const STALE_FETCH_MS = 7 * 24 * 3_600_000;
+
+/**
+ * Keeps the store of images in order while the program runs, in two loops that do not wait for each other: one removes
+ * what nothing needs, the other looks for bytes that have gone bad.
+ */
+export class ImagesUpkeep {
+  readonly #stop = new AbortController();
+  readonly #wait: (milliseconds: number, signal: AbortSignal) => Promise<void>;
+  #loops: Promise<void>[] = [];
+
+  constructor(private readonly options: ImagesUpkeepOptions) {
+    this.#wait = options.wait ?? (async (milliseconds, signal) => delay(milliseconds, undefined, { signal }));
+  }
+
+  start(): void {
+    if (this.#loops.length > 0) return;
+    this.#loops = [
+      this.#repeat('tidying up images', TIDY_EVERY_MS, () => this.tidy()),
+      this.#repeat('the scrub of images', SCRUB_EVERY_MS, async () => void (await this.scrub())),
+    ];
+  }
+
+  /** Resolves when nothing of it works any more; what it was at is taken up at the next start. */
+  async stop(): Promise<void> {
+    this.#stop.abort(new Error('Millpond is being stopped'));
+    await Promise.all(this.#loops);
+  }
+
+  /** Uploads and fetches that were given up, what is over the limit of each registry, and what nothing needs. */
+  async tidy(): Promise<void> {
+    const { uploads, layout, settings, clock, log } = this.options;
+    const { registry, registries } = settings();
+    const abandoned = await uploads.removeAbandoned(clock() - registry.keep.grace * 1000);
+    const stale = await removeStaleFetches(layout, clock() - STALE_FETCH_MS);
+    if (abandoned + stale > 0)
+      log.info({ uploads: abandoned, fetches: stale }, 'transfers that were given up were removed');
+    for (const { name, onDemand } of registries.values()) {
+      if (!onDemand) continue;
+      const { before, after, images } = await evictCached(
+        this.options,
+        { registry: name, keep: onDemand.keep },
+        this.#stop.signal,
+      );
+      const text = `images of ${name} made room: ${formatBytes(before)} are ${formatBytes(after)} now`;
+      if (images > 0) log.info({ registry: name, images }, text);
+    }
+    const { left, removed, bytes } = await this.collect();
+    if (left + removed > 0) log.info({ left, removed, bytes }, `garbage collection set ${formatBytes(bytes)} free`);
+  }
+
+  /** @throws the signal's reason, also when the program is being stopped */
+  collect(how: CollectHow = {}): Promise<CollectReport> {
+    const { keep } = this.options.settings().registry;
+    return collectGarbage({ ...this.options, keep }, { ...how, signal: this.#signalOf(how) });
+  }
+
+  /** @throws the signal's reason, also when the program is being stopped */
+  scrub(how: ScrubHow = {}): Promise<ScrubReport> {
+    const { store, layout, blobs, clock, log, refetch } = this.options;
+    return scrubBlobs({ store, layout, blobs, clock, log, refetch }, { ...how, signal: this.#signalOf(how) });
+  }
+
+  #signalOf({ signal }: { readonly signal?: AbortSignal }): AbortSignal {
+    return signal ? AbortSignal.any([signal, this.#stop.signal]) : this.#stop.signal;
+  }
+
+  async #repeat(name: string, every: number, work: () => Promise<void>): Promise<void> {
+    const { signal } = this.#stop;
+    const isStopped = (): boolean => signal.aborted;
+    for (let pause = FIRST_AFTER_MS; !isStopped(); pause = every) {
+      await this.#wait(pause, signal).catch(() => undefined);
+      if (isStopped()) return;
+      await work().catch((error: unknown) => {
+        if (!isStopped()) this.options.log.error({ err: error }, `${name} failed, and is tried again later`);
+      });
+    }
+  }
+}
