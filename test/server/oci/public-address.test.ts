@@ -4,10 +4,12 @@ import type { Settings } from '../../../config/settings.js';
 import { hostNameOf, publicOrigin } from '../../../server/oci/public-address.js';
 import { DOCKER_HUB } from './registry-scene.js';
 
-function origin(
-  headers: Record<string, string>,
-  { url = 'https://mirror.example.edu', tls = false } = {},
-) {
+interface Site {
+  readonly url?: string | null;
+  readonly tls?: boolean;
+}
+
+function origin(headers: Record<string, string>, { url = 'https://mirror.example.edu', tls = false }: Site = {}) {
   const settings = { site: { url }, registries: new Map([['docker.io', DOCKER_HUB]]) } as unknown as Settings;
   return publicOrigin({ headers, socket: { encrypted: tls } } as unknown as IncomingMessage, settings);
 }
