@@ -1,6 +1,7 @@
 import { eachLimited } from '../../../content/each-limited.js';
 import type { Digest } from '../../../core/oci/digest.js';
 import type { ImageMirror } from '../../../core/oci/image-mirror.js';
+import { isIndexType } from '../../../core/oci/media-types.js';
 import { selectTags } from '../../../core/oci/tag-selection.js';
 import { nameMatcher } from '../../../config/name-pattern.js';
 import type { BlobStore } from '../../../content/blobs.js';
@@ -31,6 +32,8 @@ export interface CompareOptions {
 export interface Comparison {
   /** Digests of all tags that could be looked at, as upstream has them. */
   readonly seen: Map<string, Digest>;
+  /** Those of these digests that upstream says are indexes. */
+  readonly indexes: Set<Digest>;
   /** Tags here that are as upstream has them, with all that is wanted of them. */
   readonly same: string[];
 }
@@ -72,11 +75,12 @@ export function tagsBeyond(store: Store, repository: string, kept: ReadonlySet<s
 /** Asks for the digest of each tag, which costs no pull where the registry knows HEAD. */
 export async function compareTags(options: CompareOptions, tags: readonly string[]): Promise<Comparison> {
   const { store, mirror, onFailure } = options;
-  const comparison: Comparison = { seen: new Map(), same: [] };
+  const comparison: Comparison = { seen: new Map(), indexes: new Set(), same: [] };
   await eachLimited(tags, HEADS_AT_ONCE, async (tag) => {
     try {
-      const digest = await digestAtUpstream(options, tag);
+      const { digest, mediaType } = await lookUp(options, tag);
       comparison.seen.set(tag, digest);
+      if (isIndexType(mediaType)) comparison.indexes.add(digest);
       if (store.tags.get(mirror.name, tag)?.digest !== digest) return;
       const wanted = { repository: mirror.name, platforms: mirror.platforms };
       if (await isComplete(options, wanted, digest)) comparison.same.push(tag);
@@ -95,8 +99,11 @@ export function byDigest(seen: ReadonlyMap<string, Digest>, left: ReadonlySet<st
   return groups;
 }
 
-async function digestAtUpstream({ source, mirror, signal }: CompareOptions, tag: string): Promise<Digest> {
+async function lookUp(
+  { source, mirror, signal }: CompareOptions,
+  tag: string,
+): Promise<{ digest: Digest; mediaType: string }> {
   const how = { signal, urgency: 'sync' } as const;
-  const { digest } = await source.client.headManifest(mirror.repository, tag, how);
-  return digest ?? (await source.client.getManifest(mirror.repository, tag, how)).digest;
+  const { digest, mediaType } = await source.client.headManifest(mirror.repository, tag, how);
+  return digest === null ? source.client.getManifest(mirror.repository, tag, how) : { digest, mediaType };
 }

@@ -10,6 +10,7 @@ const SHORTEST_WAIT = 20;
 export function makePace(
   rate: () => number | null,
   clock: () => number,
+  wait: (milliseconds: number, signal: AbortSignal) => Promise<void> = realWait,
 ): (bytes: number, signal: AbortSignal) => Promise<void> {
   let due = 0;
   return async (bytes, signal) => {
@@ -17,6 +18,10 @@ export function makePace(
     if (limit === null) return;
     const now = clock();
     due = Math.max(due, now) + (bytes / limit) * 1000;
-    if (due - now >= SHORTEST_WAIT) await delay(due - now, undefined, { signal });
+    if (due - now >= SHORTEST_WAIT) await wait(due - now, signal);
   };
+}
+
+function realWait(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return delay(milliseconds, undefined, { signal });
 }
