@@ -29,6 +29,10 @@ export class BlobFetches {
     return [...this.#running.values()].filter(({ isPinned }) => isPinned).length;
   }
 
+  isUnderWay(digest: Digest): boolean {
+    return this.#running.has(digest);
+  }
+
   /**
    * Brings a blob here and into the repository; whether it had to be fetched. Short failures are tried again.
    * @throws RegistryFailure; system errors; the signal's reason, which ends the fetch when nobody else waits for it

@@ -14,7 +14,6 @@ const RETRY_AFTER = 30;
 export function toOciError(error: unknown, unknownAs: 'MANIFEST_UNKNOWN' | 'BLOB_UNKNOWN'): unknown {
   if (error instanceof OciError) return error.code === 'MANIFEST_INVALID' ? unusable(error) : error;
   if (isDiskFull(error)) return unavailable('there is no room on the disk for what upstream has', error);
-  if (isTimeout(error)) return unavailable('the upstream registry does not answer in time', error);
   if (error instanceof MillpondError) return unavailable('the upstream registry cannot be asked', error);
   if (!(error instanceof RegistryFailure)) return error;
   const { kind, message, retryAfter } = error;
@@ -36,10 +35,6 @@ export function withOciErrors(reader: BlobReader): BlobReader {
       }
     },
   };
-}
-
-export function isTimeout(error: unknown): boolean {
-  return error instanceof DOMException && error.name === 'TimeoutError';
 }
 
 function unavailable(message: string, cause: unknown, retryAfter = RETRY_AFTER): OciError {

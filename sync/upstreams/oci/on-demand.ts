@@ -13,7 +13,7 @@ import { CacheRoom, type CacheRoomOptions } from './cache-room.js';
 import type { BlobFetches } from './fetch-blobs.js';
 import { orAborted } from './fetch-blob.js';
 import type { ImageSource } from './image-source.js';
-import { isTimeout, toOciError, withOciErrors } from './on-demand-errors.js';
+import { toOciError, withOciErrors } from './on-demand-errors.js';
 import { RegistryFailure } from './registry-failure.js';
 import { UpstreamHealth } from './upstream-health.js';
 import { readKnown, type ReadManifest } from './wanted-parts.js';
@@ -43,7 +43,9 @@ const CHECK_MS = 5_000;
 const FETCH_MS = 60_000;
 /** Blobs that are fetched for clients at once; more would only slow each other down. */
 const MOST_FETCHES = 100;
+/** Seconds. */
 const BUSY_RETRY = 10;
+const NO_ROOM_RETRY = 600;
 
 /** Gets what clients ask for and what is not here, from the registries of the configuration and from nowhere else. */
 export class OnDemandFetcher implements OnDemandImages {
@@ -69,16 +71,16 @@ export class OnDemandFetcher implements OnDemandImages {
 
   async bringManifest(repository: string, reference: string): Promise<Freshness | null> {
     const { store } = this.options;
-    const place = placeOf(this.options.settings(), repository);
-    const origin = store.repositories.get(repository)?.origin;
-    if (!place || origin === 'hosted') return null;
+    const settings = this.options.settings();
+    const place = placeOf(settings, repository);
+    if (!place || store.repositories.get(repository)?.origin === 'hosted') return null;
     if (isDigest(reference)) {
       if (store.repositories.holds(repository, reference) && store.blobs.get(reference)) return null;
       return this.#once(`${repository}@${reference}`, () => this.#bringByDigest(place, reference));
     }
     const tag = store.tags.get(repository, reference);
     const isHere = tag !== undefined && store.blobs.get(tag.digest) !== undefined;
-    if (isHere && origin === 'mirrored') return null; // kept in step by its own runs
+    if (isHere && settings.images.has(repository)) return null; // kept in step by its own runs
     if (isHere && tag.checkedAt !== null && this.#isFresh(tag.checkedAt, place))
       return { checkedAt: tag.checkedAt, staleSince: null };
     return this.#once(`${repository}:${reference}`, () => this.#bringByTag(place, reference, isHere ? tag : null));
@@ -130,7 +132,7 @@ export class OnDemandFetcher implements OnDemandImages {
       return { checkedAt: this.options.clock(), staleSince: null };
     } catch (error) {
       if (error instanceof RegistryFailure && error.kind === 'not-found') this.#forgetTag(place, name);
-      else if (known && (isTrouble(error) || error instanceof RegistryFailure)) return this.#stale(place, known);
+      else if (known && error instanceof RegistryFailure) return this.#stale(place, known);
       throw error;
     }
   }
@@ -185,21 +187,28 @@ export class OnDemandFetcher implements OnDemandImages {
   }
 
   async #openBlob(place: UpstreamPlace, digest: Digest): Promise<BlobReader | null> {
-    const { store, fetches, sourceOf, hasRoom } = this.options;
+    const { store, fetches, sourceOf } = this.options;
     const { repository, registry, upstream } = place;
-    if (fetches.forClients >= MOST_FETCHES)
-      throw new OciError('TOOMANYREQUESTS', { message: 'too many blobs are being fetched', retryAfter: BUSY_RETRY });
     const source = sourceOf(registry);
     const size = store.manifests.namedIn(repository, digest)?.size ?? (await this.#sizeAtUpstream(place, digest));
-    if (!store.blobs.get(digest)) {
-      this.#health.refuseUnreachable(registry.name);
-      if (!(await hasRoom(size ?? 0)))
-        throw new OciError('UNAVAILABLE', { message: 'there is no room on the disk for this blob', retryAfter: 600 });
-    }
+    if (!store.blobs.get(digest) && !fetches.isUnderWay(digest)) await this.#refuseNew(place, size ?? 0);
     const onStored = (): void => this.#room.added(registry, size ?? 0);
     const request = { source, upstreamRepository: upstream, repository, digest, size };
     const reader = await this.#heeding(place, fetches.open(request, onStored));
     return reader && withOciErrors(reader);
+  }
+
+  /** @throws OciError, RegistryFailure when another fetch cannot begin now */
+  async #refuseNew({ registry }: UpstreamPlace, size: number): Promise<void> {
+    const { fetches, hasRoom } = this.options;
+    this.#health.refuseUnreachable(registry.name);
+    if (fetches.forClients >= MOST_FETCHES)
+      throw new OciError('TOOMANYREQUESTS', { message: 'too many blobs are being fetched', retryAfter: BUSY_RETRY });
+    if (!(await hasRoom(size)))
+      throw new OciError('UNAVAILABLE', {
+        message: 'there is no room on the disk for this blob',
+        retryAfter: NO_ROOM_RETRY,
+      });
   }
 
   /** Only upstream knows whether a blob is in a repository that has no manifest here which names it. */
@@ -218,9 +227,21 @@ export class OnDemandFetcher implements OnDemandImages {
 
   /** Asks upstream for at most so many milliseconds, and remembers whether it answered. */
   async #ask<T>(place: UpstreamPlace, limit: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    this.#health.refuseUnreachable(place.registry.name);
-    const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(limit)]);
-    return this.#heeding(place, orAborted(work(signal), signal));
+    const { name } = place.registry;
+    this.#health.refuseUnreachable(name);
+    const closing = this.#closing.signal;
+    closing.throwIfAborted();
+    const controller = new AbortController();
+    const onClose = (): void => controller.abort(closing.reason);
+    const onTimeout = (): void => controller.abort(new RegistryFailure('timeout', `${name} does not answer in time`));
+    const timer = setTimeout(onTimeout, limit);
+    closing.addEventListener('abort', onClose, { once: true });
+    try {
+      return await this.#heeding(place, orAborted(work(controller.signal), controller.signal));
+    } finally {
+      clearTimeout(timer);
+      closing.removeEventListener('abort', onClose);
+    }
   }
 
   async #heeding<T>({ registry }: UpstreamPlace, work: Promise<T>): Promise<T> {
@@ -258,6 +279,5 @@ export function placeOf(settings: Settings, repository: string): UpstreamPlace |
 
 /** What it would also say to the next question, whatever that is about. */
 function isTrouble(error: unknown): boolean {
-  if (!(error instanceof RegistryFailure)) return isTimeout(error);
-  return !['not-found', 'denied', 'unauthorized'].includes(error.kind);
+  return error instanceof RegistryFailure && !['not-found', 'denied', 'unauthorized'].includes(error.kind);
 }

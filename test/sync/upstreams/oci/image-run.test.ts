@@ -9,7 +9,7 @@ import {
   descriptorOf,
 } from '../../../fixtures/image-builder.js';
 import { tempFolder } from '../../../fixtures/temp-folder.js';
-import { tooManyRequests } from '../../../fixtures/oci-faults.js';
+import { methodRefused, tooManyRequests } from '../../../fixtures/oci-faults.js';
 import {
   endOf,
   heldOf,
@@ -21,6 +21,7 @@ import {
   twoPlatforms,
   unfinished,
 } from './image-scene.js';
+import { json, startWebServer } from './registry-scene.js';
 
 describe('a run of images', () => {
   it('brings what the tags name, and costs only HEADs when nothing has moved', async () => {
@@ -205,5 +206,67 @@ describe('a run of images', () => {
     const [request] = upstream.faulty.requests({ reference: layer.digest });
     expect(request?.status).toBe(206);
     expect(upstream.faulty.bytesDown({ reference: layer.digest })).toBeLessThan(layer.bytes.length);
+  });
+
+  it('costs a HEAD for each of 1,000 tags that have not moved, and no GET', async () => {
+    const image = buildImage({ seed: 'thousand' });
+    const tags = Array.from({ length: 1_000 }, (_, index) => `1.${index}`);
+    const server = await startWebServer(({ url, method }, response) => {
+      if (url.includes('/tags/list')) return json(response, { name: REPOSITORY, tags });
+      if (url.includes('/blobs/')) {
+        const blob = image.blobs.find(({ digest }) => url.endsWith(digest));
+        return void response.end(blob?.bytes);
+      }
+      response.writeHead(200, {
+        ...{ 'content-type': image.mediaType, 'content-length': image.bytes.length },
+        'docker-content-digest': image.digest,
+      });
+      response.end(method === 'HEAD' ? undefined : image.bytes);
+    });
+    const pond = await startPond(server.url);
+    expect(await pond.sync()).toMatchObject({ outcome: 'updated' });
+    expect(server.count('GET', `/v2/${REPOSITORY}/manifests/`)).toBe(1);
+    server.asked.length = 0;
+    expect(await pond.sync()).toMatchObject({ outcome: 'unchanged' });
+    expect(server.count('HEAD')).toBe(1_000);
+    expect(server.count('GET')).toBe(1);
+    expect(pond.store.tags.count(NAME)).toBe(1_000);
+  });
+
+  it('asks by GET where the registry refuses HEAD', async () => {
+    const upstream = await startUpstream();
+    const image = buildImage({ seed: 'no head' });
+    await upstream.push(image, 'latest');
+    upstream.faulty.inject({ on: { method: 'HEAD' }, action: methodRefused() });
+    const pond = await startPond(upstream.faulty.url);
+    expect(await pond.sync()).toMatchObject({ outcome: 'updated' });
+    expect(heldOf(pond, image).lacks).toEqual([]);
+    expect(await pond.sync()).toMatchObject({ outcome: 'unchanged' });
+  });
+
+  it('keeps in step what a client has fetched on demand beside the selection', async () => {
+    const upstream = await startUpstream();
+    const [chosen, asked] = [buildImage({ seed: 'chosen' }), buildImage({ seed: 'asked' })];
+    await upstream.push(chosen, 'chosen');
+    await upstream.push(asked, 'asked', 'unused');
+    const pond = await startPond(upstream.faulty.url, {
+      tags: { include: ['chosen'] },
+      registry: { onDemand: { allow: ['library/*'], keep: 1e9, recheck: 60, zones: [] } },
+    });
+    await pond.sync();
+    for (const tag of ['asked', 'unused']) await pond.images.onDemand.bringManifest(NAME, tag);
+    pond.store.tags.addPulls(NAME, 'asked', { pulls: 1, at: Date.now() });
+    expect(await pond.sync()).toMatchObject({ outcome: 'updated' });
+    expect(pond.store.tags.names(NAME, '', 10)).toEqual(['asked', 'chosen']);
+    expect(heldOf(pond, asked).lacks).toEqual([]);
+  });
+
+  it('fails, and touches nothing, when the repository is one that is pushed to', async () => {
+    const upstream = await startUpstream();
+    await upstream.push(buildImage({ seed: 'hosted' }), 'latest');
+    const pond = await startPond(upstream.faulty.url);
+    pond.store.repositories.ensure(NAME, 'hosted', 0);
+    expect(await pond.sync()).toMatchObject({ outcome: 'failed', failure: 'local' });
+    expect(pond.store.tags.count(NAME)).toBe(0);
   });
 });
