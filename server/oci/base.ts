@@ -1,5 +1,7 @@
+import { registryOfAlias } from './addressing.js';
 import { authenticate, unauthorized } from './authorize.js';
 import { sendJson, type Exchange } from './exchange.js';
+import { hostNameOf } from './public-address.js';
 
 /**
  * GET /v2/: the API is here, and the credentials hold. Where tokens can push, who shows none is asked for them: docker
@@ -7,7 +9,12 @@ import { sendJson, type Exchange } from './exchange.js';
  */
 export async function answerBase(exchange: Exchange): Promise<void> {
   await authenticate(exchange);
-  const canLogIn = exchange.parts.deps.settings().registry.push.length > 0;
-  if (canLogIn && exchange.request.headers.authorization === undefined) throw unauthorized(exchange, {});
+  if (exchange.request.headers.authorization === undefined && canPush(exchange)) throw unauthorized(exchange, {});
   await sendJson(exchange, 200, {});
+}
+
+/** Under the alias of a registry everything follows that one. */
+function canPush({ parts, request }: Exchange): boolean {
+  const settings = parts.deps.settings();
+  return settings.registry.push.length > 0 && !registryOfAlias(settings, hostNameOf(request));
 }

@@ -39,6 +39,7 @@ export async function finishUpload(exchange: RepositoryExchange): Promise<void> 
   const key = keyOf(exchange);
   const digest = digestIn(exchange.query.get('digest') ?? '');
   if (hasBody(exchange) || expectedBytes(exchange).offset !== undefined) await append(exchange, key);
+  exchange.request.socket.setTimeout(0); // a large blob is flushed for long, and nothing moves on the connection meanwhile
   await exchange.parts.deps.uploads.finish(key, digest);
   await sendBlobCreated(exchange, digest);
 }

@@ -170,6 +170,25 @@ describe('pushing', () => {
     expect([tooLarge.status, await codeOf(tooLarge)]).toEqual([413, 'MANIFEST_INVALID']);
   });
 
+  it('keeps what came of a chunk whose client has broken off', async () => {
+    const bytes = bytesOf('broken off', 300_000);
+    const { digest } = contentOf('', bytes);
+    const begun = await send('POST', `${REPOSITORY}/blobs/uploads/`);
+    const location = begun.headers.get('location')?.slice('/v2/'.length) ?? '';
+    const { hostname, port } = new URL(scene.url);
+    const headers = { authorization: to.authorization ?? '', 'content-length': '300000' };
+    const outgoing = httpRequest({ hostname, port, method: 'PATCH', path: `/v2/${location}`, headers });
+    outgoing.on('error', () => undefined).write(bytes.subarray(0, 100_000));
+    const range = async () => (await send('GET', location)).headers.get('range');
+    await expect.poll(range).toBe('0-99999');
+    outgoing.destroy();
+    const rest = () => send('PATCH', location, { 'content-range': '100000-299999' }, bytes.subarray(100_000));
+    // until it is seen that the connection is gone the upload is busy
+    await expect.poll(async () => (await rest()).status).toBe(202);
+    expect((await send('PUT', `${location}?digest=${digest}`)).status).toBe(201);
+    expect(scene.logged).toEqual([]);
+  });
+
   it('logs nothing of what clients do wrong', async () => {
     await send('PUT', 'lab/tool/manifests/x', {}, Buffer.from('{'));
     await send('GET', 'lab/%zz/manifests/x');
