@@ -2,9 +2,21 @@ import { request, type IncomingMessage } from 'node:http';
 import { MillpondError, messageOf, systemCode, type ErrorCode } from '../core/errors.js';
 import type { EngineEvent } from '../core/engine.js';
 import type { Run } from '../core/run.js';
+import type { ImagePlan } from '../core/oci/image-plan.js';
 import type { ProgramStatus, ReloadResult, RunWithStages } from '../server/control.js';
+import type {
+  CollectLine,
+  RepositorySummary,
+  RepositoryWithTags,
+  RolledBackImage,
+  ScrubLine,
+  TagWithHistory,
+} from '../server/control-images.js';
+import type { CreatedToken } from '../server/control-tokens.js';
 import { ERROR_STATUS } from '../server/errors.js';
+import type { ImageStatus } from '../server/image-status.js';
 import type { MirrorStatus } from '../server/mirror-status.js';
+import type { TokenRecord } from '../store/tokens.js';
 import { linesOf } from './lines.js';
 
 const DEFAULT_TIMEOUT_MS = 120_000;
@@ -31,7 +43,8 @@ export class ControlClient {
     return this.#json('GET', '/status');
   }
 
-  mirrorStatus(mirror: string): Promise<MirrorStatus> {
+  /** Of a tree, or of a repository of images. */
+  mirrorStatus(mirror: string): Promise<MirrorStatus | ImageStatus> {
     return this.#json('GET', `/status/${encodeURIComponent(mirror)}`);
   }
 
@@ -43,11 +56,11 @@ export class ControlClient {
     return this.#json('POST', `${mirrorPath(mirror)}/cancel`);
   }
 
-  pause(mirror: string, reason: string): Promise<MirrorStatus> {
+  pause(mirror: string, reason: string): Promise<MirrorStatus | ImageStatus> {
     return this.#json('POST', `${mirrorPath(mirror)}/pause`, { reason });
   }
 
-  resume(mirror: string): Promise<MirrorStatus> {
+  resume(mirror: string): Promise<MirrorStatus | ImageStatus> {
     return this.#json('POST', `${mirrorPath(mirror)}/resume`);
   }
 
@@ -76,7 +89,60 @@ export class ControlClient {
   /** The events of a mirror from now on, until the program ends or `close` is called. */
   async events(mirror: string): Promise<{ events: AsyncIterable<EngineEvent>; close: () => void }> {
     const answer = await this.#send('GET', `/events?mirror=${encodeURIComponent(mirror)}`);
-    return { events: parseEvents(linesOf(this.#chunks(answer), MAX_LINE_BYTES)), close: () => answer.destroy() };
+    return { events: this.#lines(answer), close: () => answer.destroy() };
+  }
+
+  repositories(): Promise<RepositorySummary[]> {
+    return this.#json('GET', '/repositories');
+  }
+
+  repository(name: string): Promise<RepositoryWithTags> {
+    return this.#json('GET', `/repositories/${encodeURIComponent(name)}`);
+  }
+
+  imageTag(repository: string, tag: string): Promise<TagWithHistory> {
+    return this.#json('GET', `/repositories/${encodeURIComponent(repository)}/tags/${encodeURIComponent(tag)}`);
+  }
+
+  /** Of one configured repository of images, or of all. Upstream is asked, which takes its time. */
+  planImages(name: string | null): Promise<ImagePlan[]> {
+    return this.#json('POST', '/images/plan', { name });
+  }
+
+  rollBackImage(repository: string, tag: string, to: string | null): Promise<RolledBackImage> {
+    return this.#json('POST', '/images/rollback', { repository, tag, to });
+  }
+
+  /** With all its tags, unless one is named. */
+  removeImages(repository: string, tag: string | null): Promise<RepositorySummary> {
+    return this.#json('POST', '/images/remove', { repository, tag });
+  }
+
+  /** A line for each that goes, as it goes, and the report. */
+  async collectImages(options: { dryRun: boolean }): Promise<AsyncIterable<CollectLine>> {
+    return this.#lines(await this.#send('POST', '/images/gc', options));
+  }
+
+  /** A line for each that is wrong, as it is found, and the report. Ends when this client goes. */
+  async scrubImages(options: { all: boolean }): Promise<AsyncIterable<ScrubLine>> {
+    return this.#lines(await this.#send('POST', '/images/scrub', options));
+  }
+
+  tokens(): Promise<TokenRecord[]> {
+    return this.#json('GET', '/tokens');
+  }
+
+  /** `expires` is seconds from now; null is never. */
+  createToken(token: { name: string; push: readonly string[]; expires: number | null }): Promise<CreatedToken> {
+    return this.#json('POST', '/tokens', token);
+  }
+
+  removeToken(name: string): Promise<TokenRecord> {
+    return this.#json('POST', `/tokens/${encodeURIComponent(name)}/remove`);
+  }
+
+  #lines<T>(answer: IncomingMessage): AsyncGenerator<T> {
+    return parseLines<T>(linesOf(this.#chunks(answer), MAX_LINE_BYTES));
   }
 
   async #json<T>(method: 'GET' | 'POST', path: string, body?: object): Promise<T> {
@@ -173,8 +239,8 @@ function mirrorPath(mirror: string): string {
   return `/mirrors/${encodeURIComponent(mirror)}`;
 }
 
-async function* parseEvents(lines: AsyncIterable<string>): AsyncGenerator<EngineEvent> {
-  for await (const line of lines) yield JSON.parse(line) as EngineEvent;
+async function* parseLines<T>(lines: AsyncIterable<string>): AsyncGenerator<T> {
+  for await (const line of lines) yield JSON.parse(line) as T;
 }
 
 /** The error in an `application/problem+json` body (RFC 9457), or undefined when the body is none. */

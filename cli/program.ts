@@ -5,6 +5,7 @@ import { MillpondError } from '../core/errors.js';
 import { PACKAGE_ROOT } from '../platform/package-root.js';
 import { addCancel } from './commands/cancel.js';
 import { addCheck } from './commands/check.js';
+import { addImages } from './commands/images.js';
 import { addInit } from './commands/init.js';
 import { addLogs } from './commands/logs.js';
 import { addPause } from './commands/pause.js';
@@ -16,13 +17,14 @@ import { addSchema } from './commands/schema.js';
 import { addServe } from './commands/serve.js';
 import { addStatus } from './commands/status.js';
 import { addSync } from './commands/sync.js';
+import { addToken } from './commands/token.js';
 import { CliContext, type CliIo } from './context.js';
 import { printable } from './printable.js';
 
 /** In the order in which the help lists them. */
 const COMMANDS = [
   ...[addServe, addQuickstart, addInit, addCheck, addSchema, addStatus, addSync, addCancel, addPause, addResume],
-  ...[addLogs, addRollback, addReload],
+  ...[addLogs, addRollback, addReload, addImages, addToken],
 ] as const;
 
 const USAGE_EXIT = 2;

@@ -4,14 +4,29 @@ import { formatBytes, formatCount, formatFiles, formatDuration } from '../core/u
 import { VERDICT_SIGNS } from '../core/verdict-words.js';
 import { phaseWords } from '../core/verdict-words.js';
 import type { ProgramStatus } from '../server/control.js';
+import type { ImageStatus } from '../server/image-status.js';
 import { summaryOf, type MirrorStatus } from '../server/mirror-status.js';
 import { progressText } from './run-display.js';
 import { table } from './table.js';
 
 /** What `millpond status` prints: a line a mirror, then a sentence for each that needs attention, worst first. */
-export function programText({ version, pid, mirrors }: ProgramStatus): string {
-  const head = `Millpond ${version} is running (process ${pid}): ${summaryOf(mirrors).text}`;
-  if (mirrors.length === 0) return head;
+export function programText({ version, pid, mirrors, images }: ProgramStatus): string {
+  const all = [...mirrors, ...images];
+  const head = `Millpond ${version} is running (process ${pid}): ${summaryOf(all).text}`;
+  if (all.length === 0) return head;
+  const sentences = all
+    .filter(({ verdict }) => verdict.attention !== null)
+    .sort((a, b) => (a.verdict.attention ?? 0) - (b.verdict.attention ?? 0))
+    .map(({ name, verdict }) => `${VERDICT_SIGNS[verdict.word].shape} ${name}: ${verdict.sentence}`);
+  return [
+    head,
+    ...(mirrors.length > 0 ? ['', treeTable(mirrors)] : []),
+    ...(images.length > 0 ? ['', imageTable(images)] : []),
+    ...(sentences.length > 0 ? ['', ...sentences] : []),
+  ].join('\n');
+}
+
+function treeTable(mirrors: readonly MirrorStatus[]): string {
   const rows = mirrors.map((mirror) => [
     `${mirror.verdict.shape} ${mirror.name}`,
     mirror.verdict.label,
@@ -19,18 +34,25 @@ export function programText({ version, pid, mirrors }: ProgramStatus): string {
     mirror.published ? formatBytes(mirror.published.bytes) : '-',
     mirror.nextDueAt === null ? '-' : utcMinute(mirror.nextDueAt),
   ]);
-  const sentences = mirrors
-    .filter(({ verdict }) => verdict.attention !== null)
-    .sort((a, b) => (a.verdict.attention ?? 0) - (b.verdict.attention ?? 0))
-    .map(({ name, verdict }) => `${VERDICT_SIGNS[verdict.word].shape} ${name}: ${verdict.sentence}`);
-  const body = table([['MIRROR', 'STATE', 'IN STEP', 'SIZE', 'NEXT RUN'], ...rows]);
-  return [head, '', body, ...(sentences.length ? ['', ...sentences] : [])].join('\n');
+  return table([['MIRROR', 'STATE', 'IN STEP', 'SIZE', 'NEXT RUN'], ...rows]);
+}
+
+function imageTable(images: readonly ImageStatus[]): string {
+  const rows = images.map((image) => [
+    `${image.verdict.shape} ${image.name}`,
+    image.verdict.label,
+    image.confirmedAt === null ? '-' : utcMinute(image.confirmedAt),
+    formatCount(image.tags),
+    image.nextDueAt === null ? '-' : utcMinute(image.nextDueAt),
+  ]);
+  return table([['IMAGES', 'STATE', 'IN STEP', 'TAGS', 'NEXT RUN'], ...rows]);
 }
 
 /** What `millpond status MIRROR` prints. */
-export function mirrorText(mirror: MirrorStatus): string {
+export function mirrorText(mirror: MirrorStatus | ImageStatus): string {
   const { verdict } = mirror;
-  const facts = [...publishedFacts(mirror), ...upstreamFacts(mirror), ...runFacts(mirror)];
+  const own = 'selection' in mirror ? imageFacts(mirror) : [...publishedFacts(mirror), ...upstreamFacts(mirror)];
+  const facts = [...own, ...runFacts(mirror)];
   return [
     `${verdict.shape} ${mirror.name}: ${verdict.label}`,
     verdict.sentence,
@@ -70,7 +92,18 @@ function upstreamFacts({ upstreams, schedule, nextDueAt, marker, upstreamMarker 
   return facts;
 }
 
-function runFacts({ running, progress, queued, place, lastRun, paused }: MirrorStatus): Fact[] {
+function imageFacts({ upstream, selection, platforms, tags, confirmedAt, schedule, nextDueAt }: ImageStatus): Fact[] {
+  const facts: Fact[] = [
+    ['Tags', `${formatCount(tags)} of ${upstream}: ${selection}`],
+    ['Platforms', platforms.length > 0 ? platforms.join(', ') : 'all'],
+  ];
+  if (confirmedAt !== null) facts.push(['In step', utcMinute(confirmedAt)]);
+  facts.push(['Schedule', schedule]);
+  if (nextDueAt !== null) facts.push(['Next run', utcMinute(nextDueAt)]);
+  return facts;
+}
+
+function runFacts({ running, progress, queued, place, lastRun, paused }: MirrorStatus | ImageStatus): Fact[] {
   const facts: Fact[] = [];
   if (paused) facts.push(['Paused', `since ${utcMinute(paused.at)}: ${paused.reason}`]);
   if (running)

@@ -29,7 +29,8 @@ export interface Candidate {
 export interface CollectHow {
   /** Changes nothing. What would leave the disk only after it has left its repositories is counted with the last one. */
   readonly dryRun?: boolean;
-  readonly onCandidate?: (candidate: Candidate) => void;
+  /** Awaited, so that a slow reader is not overrun. */
+  readonly onCandidate?: (candidate: Candidate) => void | Promise<void>;
   readonly signal?: AbortSignal;
 }
 
@@ -105,7 +106,7 @@ class Collection {
       for (const orphan of orphans) {
         if (!this.#remove(orphan.digest)) continue;
         this.#count(orphan.size);
-        this.#tell({ digest: orphan.digest, repository: null, bytes: orphan.size, why: whyOrphaned(orphan) });
+        await this.#tell({ digest: orphan.digest, repository: null, bytes: orphan.size, why: whyOrphaned(orphan) });
         await this.#turn();
       }
       if (last === undefined) return;
@@ -124,7 +125,7 @@ class Collection {
           ? suspects.flatMap((row) => this.#wouldLeave(repository, row))
           : store.transaction(() => suspects.flatMap(({ digest }) => this.#takeOut(repository, digest)));
         this.report.left += found.length;
-        for (const candidate of found) this.#tell(candidate);
+        for (const candidate of found) await this.#tell(candidate);
       }
       const last = rows.at(-1);
       if (!last) return;
@@ -180,8 +181,8 @@ class Collection {
     this.report.bytes += bytes;
   }
 
-  #tell(candidate: Candidate): void {
-    this.how.onCandidate?.(candidate);
+  async #tell(candidate: Candidate): Promise<void> {
+    await this.how.onCandidate?.(candidate);
   }
 
   async #turn(): Promise<void> {

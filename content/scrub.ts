@@ -40,7 +40,8 @@ export interface ScrubHow {
   /** Every blob now, and all that are set aside; else what is due. */
   readonly all?: boolean;
   readonly signal?: AbortSignal;
-  readonly onFound?: (finding: ScrubFinding) => void;
+  /** Awaited, so that a slow reader is not overrun. */
+  readonly onFound?: (finding: ScrubFinding) => void | Promise<void>;
 }
 
 export interface ScrubFinding {
@@ -94,7 +95,7 @@ class Scrub {
       if (due.length === 0) return;
       for (const bad of due) {
         this.how.signal?.throwIfAborted();
-        this.#tell(bad.digest, bad.reason, await this.#repair(bad));
+        await this.#tell(bad.digest, bad.reason, await this.#repair(bad));
       }
     }
   }
@@ -128,7 +129,7 @@ class Scrub {
     const repositories = store.repositories.holders(digest);
     log.warn({ digest, repositories }, `a blob was set aside: ${reason}`);
     const bad = store.badBlobs.get(digest);
-    if (bad) this.#tell(digest, reason, await this.#repair(bad));
+    if (bad) await this.#tell(digest, reason, await this.#repair(bad));
     return true;
   }
 
@@ -186,9 +187,9 @@ class Scrub {
     }
   }
 
-  #tell(digest: Digest, reason: string, repaired: boolean): void {
+  async #tell(digest: Digest, reason: string, repaired: boolean): Promise<void> {
     const repositories = this.options.store.repositories.holders(digest);
-    this.how.onFound?.({ digest, reason, repositories, repaired });
+    await this.how.onFound?.({ digest, reason, repositories, repaired });
   }
 }
 

@@ -1,13 +1,18 @@
 import express, { type ErrorRequestHandler, type Express, type Request } from 'express';
 import { closest, distance } from 'fastest-levenshtein';
 import { z } from 'zod';
+import { allMirrors, findMirror } from '../config/all-mirrors.js';
 import type { Layout } from '../content/layout.js';
 import type { Engine } from '../core/engine.js';
 import { MillpondError } from '../core/errors.js';
 import type { Run, RunStage } from '../core/run.js';
 import type { Log } from '../platform/log.js';
+import { bodyOf } from './control-body.js';
+import { addImageRoutes, type ImageControlDeps } from './control-images.js';
 import { sendEvents, sendLog } from './control-streams.js';
+import { addTokenRoutes } from './control-tokens.js';
 import { problemOf } from './errors.js';
+import { imageStatus, imageStatuses, type ImageStatus } from './image-status.js';
 import { allMirrorStatuses, mirrorStatus, type MirrorStatus, type StatusDeps } from './mirror-status.js';
 
 /** What a reload did: the dotted paths of the settings that are different now. */
@@ -23,11 +28,12 @@ export interface ProgramStatus {
   readonly configuration: string;
   readonly data: string;
   readonly mirrors: readonly MirrorStatus[];
+  readonly images: readonly ImageStatus[];
 }
 
 export type RunWithStages = Run & { readonly stages: readonly RunStage[] };
 
-export interface ControlDeps extends StatusDeps {
+export interface ControlDeps extends StatusDeps, Pick<ImageControlDeps, 'imageControls'> {
   readonly engine: Engine;
   readonly layout: Layout;
   readonly log: Pick<Log, 'error'>;
@@ -49,6 +55,8 @@ export function createControlHandler(deps: ControlDeps): Express {
   app.use(express.json({ limit: MAX_BODY }));
   addReadingRoutes(app, deps);
   addActingRoutes(app, deps);
+  addImageRoutes(app, deps);
+  addTokenRoutes(app, deps);
   app.use((req) => {
     throw new MillpondError('not-found', `there is no "${req.method} ${req.path}" on the control socket`);
   });
@@ -60,11 +68,12 @@ function addReadingRoutes(app: Express, deps: ControlDeps): void {
   const { store, engine, layout } = deps;
   app.get('/status', (_req, res) => {
     const { file, data } = deps.settings();
-    const mirrors = allMirrorStatuses(deps);
-    res.json({ version: deps.version, pid: process.pid, configuration: file, data, mirrors } satisfies ProgramStatus);
+    const [mirrors, images] = [allMirrorStatuses(deps), imageStatuses(deps)];
+    const { version } = deps;
+    res.json({ version, pid: process.pid, configuration: file, data, mirrors, images } satisfies ProgramStatus);
   });
   app.get('/status/:mirror', (req, res) => {
-    res.json(mirrorStatus(deps, mirrorOf(req, deps)));
+    res.json(statusOf(deps, mirrorOf(req, deps)));
   });
   app.get('/mirrors/:mirror/runs', (req, res) => {
     const limit = Math.min(numberOf(req.query['limit'], 'limit', 30), MAX_RUNS);
@@ -102,12 +111,12 @@ function addActingRoutes(app: Express, deps: ControlDeps): void {
   app.post('/mirrors/:mirror/pause', (req, res) => {
     const mirror = mirrorOf(req, deps);
     engine.pause(mirror, bodyOf(req, PAUSE_BODY).reason);
-    res.json(mirrorStatus(deps, mirror));
+    res.json(statusOf(deps, mirror));
   });
   app.post('/mirrors/:mirror/resume', (req, res) => {
     const mirror = mirrorOf(req, deps);
     engine.resume(mirror);
-    res.json(mirrorStatus(deps, mirror));
+    res.json(statusOf(deps, mirror));
   });
   app.post('/mirrors/:mirror/rollback', async (req, res) => {
     res.json(await engine.rollback(mirrorOf(req, deps)));
@@ -117,18 +126,26 @@ function addActingRoutes(app: Express, deps: ControlDeps): void {
   });
 }
 
+/** Of a tree or of images. */
+function statusOf(deps: ControlDeps, name: string): MirrorStatus | ImageStatus | undefined {
+  return mirrorStatus(deps, name) ?? imageStatus(deps, name);
+}
+
 function mirrorOf(req: Request<{ mirror: string }>, deps: ControlDeps): string {
   return existing(req.params.mirror, deps);
 }
 
 /** @throws MillpondError `not-found` with the closest name that there is */
 function existing(name: string, deps: ControlDeps): string {
-  const { mirrors, file } = deps.settings();
-  if (mirrors.has(name)) return name;
-  const near = closest(name, [...mirrors.keys()]);
+  const settings = deps.settings();
+  if (findMirror(settings, name)) return name;
+  const near = closest(
+    name,
+    allMirrors(settings).map((mirror) => mirror.name),
+  );
   const isNear = near && distance(name, near) <= Math.max(2, Math.ceil(name.length / 3));
   throw new MillpondError('not-found', `there is no mirror ${JSON.stringify(name)}`, {
-    hint: isNear ? `Did you mean "${near}"?` : `The mirrors are in ${file}; \`millpond status\` lists them.`,
+    hint: isNear ? `Did you mean "${near}"?` : `The mirrors are in ${settings.file}; \`millpond status\` lists them.`,
   });
 }
 
@@ -143,14 +160,6 @@ function numberOf(value: unknown, name: string, otherwise: number): number {
   if (value === undefined) return otherwise;
   if (typeof value === 'string' && /^[1-9]\d{0,14}$/.test(value)) return Number(value);
   throw new MillpondError('invalid', `${name}: ${JSON.stringify(value)} is not a whole number above 0`);
-}
-
-/** @throws MillpondError `invalid` with the path of each member that is wrong */
-function bodyOf<T>(req: Request, schema: z.ZodType<T>): T {
-  const { success, data, error } = schema.safeParse(req.body ?? {});
-  if (success) return data;
-  const problems = error.issues.map(({ path, message }) => `${path.join('.') || 'body'}: ${message}`);
-  throw new MillpondError('invalid', problems.join('; '));
 }
 
 function errorHandler(log: ControlDeps['log']): ErrorRequestHandler {

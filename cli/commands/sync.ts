@@ -24,10 +24,14 @@ const EXIT_CODES: Readonly<Record<RunOutcome, number>> = {
 const INTERRUPTED_EXIT = 130;
 
 export function addSync(program: Command, context: CliContext): void {
-  program
-    .command('sync')
+  withSync(program.command('sync'), context)
     .description('ask for a run of a mirror now; while one runs, exactly one more follows it')
-    .argument('<mirror>')
+    .argument('<mirror>');
+}
+
+/** Lets a verb do what `sync` does with its first argument. */
+export function withSync(command: Command, context: CliContext): Command {
+  return command
     .option('-w, --wait', 'wait for its end: exit 0 updated or unchanged, 1 failed, 3 held for a person')
     .option('--force', 'ignore the marker, the guard and a pause')
     .action(async (mirror: string, { wait = false, force = false }: Options) => {

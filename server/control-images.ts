@@ -1,0 +1,246 @@
+import type { Express, Response } from 'express';
+import { once } from 'node:events';
+import { setImmediate as nextTick } from 'node:timers/promises';
+import { z } from 'zod';
+import type { Settings } from '../config/settings.js';
+import type { Candidate, CollectHow, CollectReport } from '../content/collect-garbage.js';
+import { rollBackTag, type RolledBack } from '../content/roll-back-tag.js';
+import type { ScrubFinding, ScrubHow, ScrubReport } from '../content/scrub.js';
+import type { Engine } from '../core/engine.js';
+import { MillpondError } from '../core/errors.js';
+import { shortDigest } from '../core/oci/digest.js';
+import type { ImagePlan } from '../core/oci/image-plan.js';
+import { isTag } from '../core/oci/names.js';
+import type { FormerTag, Repository, Tag } from '../core/oci/repository.js';
+import type { Log } from '../platform/log.js';
+import type { BadBlob } from '../store/bad-blobs.js';
+import type { Store } from '../store/open.js';
+import { bodyOf } from './control-body.js';
+import { problemOf, type Problem } from './errors.js';
+
+/** What works on images in the background, as far as operators ask for it. */
+export interface ImageControls {
+  collect(how: CollectHow): Promise<CollectReport>;
+  scrub(how: ScrubHow): Promise<ScrubReport>;
+  /** Of one configured repository, or of all of them. @throws MillpondError */
+  plan(name: string | null): Promise<ImagePlan[]>;
+}
+
+export interface ImageControlDeps {
+  readonly store: Store;
+  readonly engine: Engine;
+  readonly log: Pick<Log, 'error'>;
+  settings(): Settings;
+  clock(): number;
+  /** Absent where no images are kept. */
+  readonly imageControls?: ImageControls;
+}
+
+/** Sizes are bytes: of all that it names, and of what no other repository has. */
+export interface RepositorySummary extends Repository {
+  readonly tags: number;
+  readonly logical: number;
+  readonly own: number;
+  /** Whether the configuration keeps it in step with an upstream. */
+  readonly isConfigured: boolean;
+}
+
+export type RepositoryWithTags = RepositorySummary & { readonly list: readonly Tag[] };
+/** `current` is null when the tag was removed; `history` is newest first. */
+export interface TagWithHistory {
+  readonly repository: string;
+  readonly tag: string;
+  readonly current: Tag | null;
+  readonly history: readonly (FormerTag & { readonly isHere: boolean })[];
+}
+export interface RolledBackImage extends RolledBack {
+  /** Whether its mirror was paused, so that the next run does not undo it. */
+  readonly paused: boolean;
+}
+
+export interface ErrorLine {
+  readonly type: 'error';
+  readonly problem: Problem;
+}
+/** One line of the answer to `POST /images/gc` or `POST /images/scrub`; the last is `end` or `error`. */
+export type ControlLine<Item, Report> =
+  ({ readonly type: 'item' } & Item) | ({ readonly type: 'end' } & Report) | ErrorLine;
+export type CollectLine = ControlLine<Candidate, CollectReport>;
+export type ScrubLine = ControlLine<ScrubFinding, ScrubReport & { readonly bad: readonly BadBlob[] }>;
+
+const PAGE = 1_000;
+const MOST_HISTORY = 1_000;
+const MOST_BAD = 1_000;
+
+const PLAN_BODY = z.strictObject({ name: z.string().nullable().default(null) });
+const ROLLBACK_BODY = z.strictObject({
+  repository: z.string(),
+  tag: z.string().refine(isTag, { error: 'is not a tag' }),
+  to: z.string().nullable().default(null),
+});
+const REMOVE_BODY = z.strictObject({ repository: z.string(), tag: z.string().nullable().default(null) });
+const COLLECT_BODY = z.strictObject({ dryRun: z.boolean().default(false) });
+const SCRUB_BODY = z.strictObject({ all: z.boolean().default(false) });
+
+/** Adds what operators ask and do about images to the control socket. */
+export function addImageRoutes(app: Express, deps: ImageControlDeps): void {
+  const { store } = deps;
+  app.get('/repositories', async (_req, res) => void res.json(await allRepositories(deps)));
+  app.get('/repositories/:repository', (req, res) => {
+    const repository = repositoryOf(deps, req.params.repository);
+    const list = [
+      ...pages(
+        (after) => store.tags.page(repository.name, after, PAGE),
+        ({ tag }) => tag,
+      ),
+    ];
+    res.json({ ...summaryOf(deps, repository), list } satisfies RepositoryWithTags);
+  });
+  app.get('/repositories/:repository/tags/:tag', (req, res) => {
+    res.json(tagOf(deps, repositoryOf(deps, req.params.repository).name, req.params.tag));
+  });
+  app.post('/images/plan', async (req, res) => {
+    const { name } = bodyOf(req, PLAN_BODY);
+    res.json(await controlsOf(deps).plan(name));
+  });
+  app.post('/images/rollback', (req, res) => void res.json(rollBack(deps, bodyOf(req, ROLLBACK_BODY))));
+  app.post('/images/remove', (req, res) => void res.json(remove(deps, bodyOf(req, REMOVE_BODY))));
+  app.post('/images/gc', async (req, res) => {
+    const { dryRun } = bodyOf(req, COLLECT_BODY);
+    const controls = controlsOf(deps);
+    await sendLines<Candidate>(deps, res, (tell, signal) => controls.collect({ dryRun, signal, onCandidate: tell }));
+  });
+  app.post('/images/scrub', async (req, res) => {
+    const { all } = bodyOf(req, SCRUB_BODY);
+    const controls = controlsOf(deps);
+    await sendLines<ScrubFinding>(deps, res, async (tell, signal) => {
+      const report = await controls.scrub({ all, signal, onFound: tell });
+      return { ...report, bad: store.badBlobs.list(MOST_BAD) };
+    });
+  });
+}
+
+async function allRepositories(deps: ImageControlDeps): Promise<RepositorySummary[]> {
+  const summaries: RepositorySummary[] = [];
+  for (const repository of pages(
+    (after) => deps.store.repositories.page(after, PAGE),
+    ({ name }) => name,
+  )) {
+    summaries.push(summaryOf(deps, repository));
+    await nextTick(); // the size of a large one takes milliseconds
+  }
+  return summaries;
+}
+
+function summaryOf(deps: ImageControlDeps, repository: Repository): RepositorySummary {
+  const { store } = deps;
+  const { name } = repository;
+  const isConfigured = deps.settings().images.has(name);
+  return { ...repository, tags: store.tags.count(name), ...store.repositories.sizes(name), isConfigured };
+}
+
+function tagOf({ store }: ImageControlDeps, repository: string, tag: string): TagWithHistory {
+  const current = store.tags.get(repository, tag) ?? null;
+  const history = store.tags.history(repository, tag, MOST_HISTORY).map((former) => ({
+    ...former,
+    isHere: store.repositories.holds(repository, former.digest) && store.blobs.get(former.digest) !== undefined,
+  }));
+  if (current || history.length > 0) return { repository, tag, current, history };
+  throw new MillpondError('not-found', `${repository} has no tag ${JSON.stringify(tag)}`, {
+    hint: `To see its tags: millpond images ls ${repository}`,
+  });
+}
+
+/** A mirror is paused first: the next run would bring the rejected tag right back. */
+function rollBack(deps: ImageControlDeps, body: z.output<typeof ROLLBACK_BODY>): RolledBackImage {
+  const { store, engine } = deps;
+  const settings = deps.settings();
+  const { name, origin } = repositoryOf(deps, body.repository);
+  const isMirrored = settings.images.has(name);
+  if (origin === 'cached' && !isMirrored)
+    throw new MillpondError('conflict', `${name} follows its upstream whenever somebody asks for it`, {
+      hint: `Mirror it (add it to "images" in ${settings.file}), or pull by digest.`,
+    });
+  if (isMirrored && engine.activity(name).running)
+    throw new MillpondError('conflict', `${name} is being synced`, {
+      hint: `Cancel that first: millpond cancel ${name}`,
+    });
+  const keepHistory = settings.registry.keep.history;
+  // both or none: the pause is written by the same database
+  return store.transaction(() => {
+    const done = rollBackTag({ store, clock: () => deps.clock(), keepHistory }, body);
+    if (isMirrored)
+      engine.pause(
+        name,
+        `The tag ${body.tag} was rolled back to ${shortDigest(done.to)}; resume to take what upstream has.`,
+      );
+    return { ...done, paused: isMirrored };
+  });
+}
+
+function remove(deps: ImageControlDeps, { repository, tag }: z.output<typeof REMOVE_BODY>): RepositorySummary {
+  const { store } = deps;
+  const { file } = deps.settings();
+  const found = repositoryOf(deps, repository);
+  const summary = summaryOf(deps, found);
+  if (summary.isConfigured)
+    throw new MillpondError('conflict', `${repository} is mirrored: the next run would bring it back`, {
+      hint:
+        tag === null
+          ? `Take it out of "images" in ${file} and reload (millpond reload) first.`
+          : `Exclude the tag in ${file} ("tags: { exclude: [...] }").`,
+    });
+  store.transaction(() => {
+    if (tag === null) store.repositories.remove(repository);
+    else if (!store.tags.remove(repository, tag, deps.clock())) tagOf(deps, repository, tag);
+  });
+  return summary;
+}
+
+function repositoryOf({ store }: ImageControlDeps, name: string): Repository {
+  const repository = store.repositories.get(name);
+  if (repository) return repository;
+  throw new MillpondError('not-found', `there is no repository of images ${JSON.stringify(name)} here`, {
+    hint: '`millpond images ls` lists them.',
+  });
+}
+
+function controlsOf({ imageControls }: ImageControlDeps): ImageControls {
+  if (imageControls) return imageControls;
+  throw new MillpondError('unavailable', 'this Millpond keeps no images');
+}
+
+/** Answers with a line for each item as it is found, and ends what finds them when the reader has gone. */
+async function sendLines<Item extends object>(
+  deps: Pick<ImageControlDeps, 'log'>,
+  res: Response,
+  work: (tell: (item: Item) => Promise<void>, signal: AbortSignal) => Promise<object>,
+): Promise<void> {
+  const closed = new AbortController();
+  const { signal } = closed;
+  res.once('close', () => closed.abort());
+  res.writeHead(200, { 'Content-Type': 'application/x-ndjson' }).flushHeaders();
+  const line = async (value: object): Promise<void> => {
+    if (!res.write(`${JSON.stringify(value)}\n`)) await once(res, 'drain', { signal });
+  };
+  try {
+    const report = await work((item) => line({ type: 'item', ...item }), signal);
+    await line({ type: 'end', ...report });
+  } catch (error) {
+    if (signal.aborted) return;
+    const problem = problemOf(error);
+    if (problem.code === 'internal') deps.log.error({ err: error }, 'a request on the control socket failed');
+    await line({ type: 'error', problem });
+  }
+  res.end();
+}
+
+function* pages<T>(next: (after: string) => T[], keyOf: (item: T) => string): Generator<T> {
+  for (let after = ''; ;) {
+    const items = next(after);
+    yield* items;
+    const last = items.at(-1);
+    if (items.length < PAGE || last === undefined) return;
+    after = keyOf(last);
+  }
+}
