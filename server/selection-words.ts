@@ -1,6 +1,5 @@
 import { nameMatcher } from '../config/name-pattern.js';
 import type { ImageMirror, TagSelection } from '../core/oci/image-mirror.js';
-import { platformText } from '../core/oci/platform.js';
 import { formatDuration } from '../core/units.js';
 
 /** Which tags are mirrored, as a sentence without its full stop. */
@@ -12,11 +11,6 @@ export function selectionWords({ tags, registry, repository }: ImageMirror): str
   const all = isOnDemand ? [...chosen, 'what clients have fetched on demand lately'] : chosen;
   const without = tags.exclude.length > 0 ? `, but never ${inList(tags.exclude, 'or')}` : '';
   return `${all.length > 0 ? all.join('; ') : 'no tag at all'}${without}`;
-}
-
-/** Which platforms are mirrored. */
-export function platformWords({ platforms }: Pick<ImageMirror, 'platforms'>): string {
-  return platforms.length === 0 ? 'all that upstream has' : platforms.map(platformText).join(', ');
 }
 
 function versionWords({ semver, latest, latestOf }: TagSelection): string {

@@ -1,8 +1,16 @@
 import { Router, type Request, type Response } from 'express';
 import { MillpondError } from '../../core/errors.js';
-import { manifestView, tagViews, tagWithHistory } from '../image-manifest.js';
+import { manifestView, tagViews, tagWithHistory, type TagView } from '../image-manifest.js';
 import { parseImagePath, type ImagePath } from '../image-path.js';
-import { catalogue, registryViews, repositoryView, tagPage, type PageOf, type RepositoryView } from '../images-view.js';
+import {
+  catalogue,
+  registryViews,
+  repositoryView,
+  tagPage,
+  type Catalogue,
+  type PageOf,
+  type RepositoryView,
+} from '../images-view.js';
 import { publicRuns, runDetails } from '../public-view.js';
 import { sendData } from '../respond.js';
 import type { ServerDeps } from '../server-deps.js';
@@ -21,7 +29,7 @@ export function imageApiRoutes(deps: ServerDeps): Router {
 }
 
 /** A page of repositories, with the address of the next one, and all registries. */
-export async function catalogueData(deps: ServerDeps, req: Request): Promise<object> {
+export async function catalogueData(deps: ServerDeps, req: Request): Promise<Catalogue & { site: object }> {
   const page = readPage(req);
   const { next, ...found } = await catalogue(deps, page);
   const { name, url } = deps.settings().site;
@@ -34,7 +42,11 @@ export function repositoryData(deps: ServerDeps, repository: RepositoryView): ob
 }
 
 /** A page of the tags of a repository, with the address of the next one. */
-export async function tagsData(deps: ServerDeps, repository: string, req: Request): Promise<object> {
+export async function tagsData(
+  deps: ServerDeps,
+  repository: string,
+  req: Request,
+): Promise<{ tags: TagView[]; next: string | null }> {
   const page = readPage(req);
   const { tags, next } = tagPage(deps, repository, page);
   return { tags: await tagViews(deps, tags), next: nextAddress(`${ROOT}/${repository}/-/tags`, page, next) };

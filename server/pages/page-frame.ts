@@ -8,7 +8,9 @@ export interface PageFrame {
   readonly title: string;
   readonly site: { readonly name: string; readonly contact: string | null; readonly contactHref: string | null };
   /** Part of the site that is marked as the present one. */
-  readonly section: 'home' | 'status' | 'none';
+  readonly section: 'home' | 'status' | 'images' | 'none';
+  /** Whether there are images, and so a page of them. */
+  readonly hasImages: boolean;
   /** Address of the events that this page follows when script runs; null = none. */
   readonly events: string | null;
   /** Milliseconds since the epoch on the server's clock. */
@@ -30,7 +32,7 @@ export interface VerdictView {
 }
 
 export function pageFrame(
-  context: { settings: Settings; version: string; now: number },
+  context: { settings: Settings; version: string; now: number; hasImages: boolean },
   page: { title: string; section: PageFrame['section']; events?: string },
 ): PageFrame {
   const { name, contact } = context.settings.site;
@@ -38,6 +40,7 @@ export function pageFrame(
     title: page.title,
     site: { name, contact, contactHref: contact === null ? null : contactHref(contact) },
     section: page.section,
+    hasImages: context.hasImages,
     events: page.events ?? null,
     now: context.now,
     assets: {

@@ -5,6 +5,7 @@ import { problem, type Problem } from '../errors.js';
 import { nearestFolder, type FileResult } from '../files/handler.js';
 import { mirrorStatus, type MirrorStatus } from '../mirror-status.js';
 import type { ServerDeps } from '../server-deps.js';
+import { missingImage } from './images-missing.js';
 import type { PageFrame } from './page-frame.js';
 import { progressView } from './run-view.js';
 import { sentenceView } from './time-view.js';
@@ -96,6 +97,10 @@ async function missingFile(deps: ServerDeps, status: MirrorStatus, miss: Miss): 
 }
 
 function unknownPath(deps: ServerDeps, path: string): Refusal {
+  if (path.startsWith('/images/')) {
+    const { detail, hint, links } = missingImage(deps, path);
+    return { ...plainRefusal(problem(404, detail, { code: 'not-found', hint })), links };
+  }
   const name = path.split('/').find((segment) => segment !== '') ?? '';
   const closest = closestMirror([...deps.settings().mirrors.keys()], name.toLowerCase());
   const status = closest === undefined ? undefined : mirrorStatus(deps, closest);

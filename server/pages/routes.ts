@@ -1,7 +1,7 @@
 import { Router, type Request, type Response } from 'express';
-import { pipeline } from 'node:stream/promises';
 import { MillpondError } from '../../core/errors.js';
 import { configuredMirror, mirrorsData, readRunId } from '../api/routes.js';
+import { hasImages } from '../images-view.js';
 import { allMirrorStatuses, RECENT_RUNS } from '../mirror-status.js';
 import { publicRuns, runDetails } from '../public-view.js';
 import { sendPage } from '../respond.js';
@@ -10,10 +10,12 @@ import { scrubberFor } from '../scrub.js';
 import type { ServerDeps } from '../server-deps.js';
 import { assetUrl, sendAsset } from './assets.js';
 import { matchesQuery, renderHome } from './home.js';
+import { imagePageRoutes } from './images-routes.js';
 import { renderMirror } from './mirror.js';
 import { pageFrame, type PageFrame } from './page-frame.js';
 import { renderRun } from './run.js';
 import { passesFilter, renderStatus } from './status.js';
+import { sendWholeLog } from './whole-log.js';
 
 const ALL_EVENTS = '/api/v1/events';
 
@@ -24,6 +26,7 @@ export function pageRoutes(deps: ServerDeps): Router {
   router.get('/status', (req, res) => answerStatus(deps, req, res));
   router.get('/status/:mirror', (req, res) => answerMirror(deps, req.params.mirror, req, res));
   router.get('/status/:mirror/runs/:id', (req, res) => answerRun(deps, req.params, req, res));
+  router.use(imagePageRoutes(deps, (page) => frameFor(deps, page)));
   router.get('/assets/:name', (req, res, next) => (sendAsset(req.params.name, req, res) ? undefined : next()));
   router.get('/favicon.ico', (_req, res) => res.redirect(302, assetUrl('logo.svg')));
   return router;
@@ -35,7 +38,8 @@ export function frameFor(
 ): PageFrame {
   const settings = deps.settings();
   const title = page.section === 'home' ? settings.site.name : `${page.title} · ${settings.site.name}`;
-  return pageFrame({ settings, version: deps.version, now: deps.clock() }, { ...page, title });
+  const context = { settings, version: deps.version, now: deps.clock(), hasImages: hasImages(deps) };
+  return pageFrame(context, { ...page, title });
 }
 
 function answerHome(deps: ServerDeps, req: Request, res: Response): void {
@@ -103,26 +107,6 @@ async function answerRun(
     html: () => renderRun(frame, { mirrorTitle: status.title, run, stages, progress, log }),
     json: () => details,
   });
-}
-
-async function sendWholeLog(
-  res: Response,
-  log: Awaited<ReturnType<typeof openPublicLog>>,
-  method: string,
-): Promise<void> {
-  if (!log)
-    throw new MillpondError('not-found', 'There is no log of this run.', { hint: 'Logs are removed after a while.' });
-  res.set('Cache-Control', 'no-store').type('text/plain; charset=utf-8');
-  if (method === 'HEAD') {
-    log.destroy();
-    res.end();
-    return;
-  }
-  try {
-    await pipeline(log, res);
-  } catch {
-    res.destroy(); // the client has gone, or the log cannot be read: no part is taken for the whole
-  }
 }
 
 function eventsOf(mirror: string): string {

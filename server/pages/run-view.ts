@@ -50,8 +50,12 @@ const TRIGGERS: Readonly<Record<Run['trigger'], string>> = {
 };
 
 /** The names of images have parts, those of trees have none. */
+export function isOfImages({ mirror }: Pick<Run, 'mirror'>): boolean {
+  return mirror.includes('/');
+}
+
 export function runHref(run: Pick<Run, 'mirror' | 'id'>): string {
-  return run.mirror.includes('/') ? `/images/${run.mirror}/-/runs/${run.id}` : `/status/${run.mirror}/runs/${run.id}`;
+  return isOfImages(run) ? `/images/${run.mirror}/-/runs/${run.id}` : `/status/${run.mirror}/runs/${run.id}`;
 }
 
 export function runRow(run: Run, now: number): RunRow {

@@ -4,7 +4,7 @@ import { formatBytes, formatCount, formatDuration } from '../../core/units.js';
 import { failureWords } from '../../core/verdict-words.js';
 import type { LogTail } from '../run-log.js';
 import type { PageFrame } from './page-frame.js';
-import { outcomeSign, progressView, runHref, runRow, runSentence } from './run-view.js';
+import { isOfImages, outcomeSign, progressView, runHref, runRow, runSentence } from './run-view.js';
 import { sentenceView, timeOrNull } from './time-view.js';
 import { renderView } from './view.js';
 
@@ -25,7 +25,8 @@ export function renderRun(frame: PageFrame, page: RunPage): string {
     ...frame,
     id: run.id,
     mirrorTitle: page.mirrorTitle,
-    mirrorStatus: `/status/${run.mirror}`,
+    mirrorStatus: isOfImages(run) ? `/images/${run.mirror}` : `/status/${run.mirror}`,
+    parent: isOfImages(run) ? { href: '/images', text: 'Images' } : { href: '/status', text: 'Status' },
     sign: outcomeSign(run),
     sentence: sentenceView(runSentence(run, now), now),
     plain: plainSentence(runSentence(run, now)),
@@ -59,7 +60,11 @@ function numberRows(run: Run): { label: string; files: string; bytes: string }[]
     },
     { label: 'Added', files: formatCount(numbers.addedFiles), bytes: formatBytes(numbers.addedBytes) },
     { label: 'Deleted', files: formatCount(numbers.deletedFiles), bytes: formatBytes(numbers.deletedBytes) },
-    { label: 'Whole tree', files: formatCount(numbers.totalFiles), bytes: formatBytes(numbers.totalBytes) },
+    {
+      label: isOfImages(run) ? 'Whole repository' : 'Whole tree',
+      files: formatCount(numbers.totalFiles),
+      bytes: formatBytes(numbers.totalBytes),
+    },
     { label: 'Over the wire', files: '', bytes: formatBytes(numbers.receivedBytes) },
     { label: 'Speedup', files: '', bytes: numbers.speedup > 0 ? `${formatCount(numbers.speedup)} ×` : '–' },
   ];

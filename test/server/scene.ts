@@ -11,6 +11,7 @@ import { Uploads } from '../../content/uploads.js';
 import type { EngineEvent, EngineView, MirrorActivity } from '../../core/engine.js';
 import type { Generation } from '../../core/generation.js';
 import type { TreeMirror } from '../../core/mirror.js';
+import type { ImageStatistics } from '../../core/oci/image-statistics.js';
 import type { Run } from '../../core/run.js';
 import { createServer, type Server } from '../../server/app.js';
 import type { EventLimits } from '../../server/events.js';
@@ -65,6 +66,7 @@ export async function openScene(
     site?: Partial<Settings['site']>;
     events?: EventLimits;
     clock?: () => number;
+    imageStatistics?: ImageStatistics;
   } = {},
 ): Promise<Scene> {
   const folder = await mkdtemp(join(tmpdir(), 'millpond-scene-'));
@@ -88,6 +90,7 @@ export async function openScene(
     settings: () => state.settings,
     clock,
     images: { blobs, uploads, onDemand: null, onPull: () => undefined },
+    imageStatistics: options.imageStatistics ?? null,
     log: log as ServerDeps['log'],
     version: '0.1.0',
     ready: () => state.isReady,
