@@ -5,8 +5,8 @@ import { parseHttpDate } from './http-date.js';
 export interface Validators {
   /** With its quotes, and `W/` when it is weak. */
   readonly etag: string;
-  /** Milliseconds since the epoch; never later than `now`. */
-  readonly lastModified: number;
+  /** Milliseconds since the epoch; never later than `now`. Null where no time is known to grow with each change. */
+  readonly lastModified: number | null;
   /** When the request is answered, milliseconds since the epoch. */
   readonly now: number;
 }
@@ -34,6 +34,7 @@ export function isRangeFresh(ifRange: string | undefined, validators: Validators
   if (ifRange === undefined) return true;
   if (/^(?:W\/)?"/.test(ifRange)) return !isWeak(ifRange) && !isWeak(validators.etag) && ifRange === validators.etag;
   const date = parseHttpDate(ifRange, validators.now);
+  if (validators.lastModified === null) return false;
   const lastModified = wholeSeconds(validators.lastModified);
   return date === lastModified && wholeSeconds(validators.now) - lastModified >= 1000;
 }
@@ -48,10 +49,11 @@ function matchesWeakly(field: string, etag: string): boolean {
   return isAny(field) || entityTags(field).some((tag) => tag.replace(/^W\//, '') === etag.replace(/^W\//, ''));
 }
 
-/** True, false, or undefined where there is no valid date (RFC 9110 sections 13.1.3 and 13.1.4). */
+/** True, false, or undefined where either side has no valid date (RFC 9110 sections 13.1.3 and 13.1.4). */
 function isModifiedSince(field: string | undefined, validators: Validators): boolean | undefined {
-  const date = field === undefined ? undefined : parseHttpDate(field, validators.now);
-  return date === undefined ? undefined : wholeSeconds(validators.lastModified) > date;
+  const { lastModified, now } = validators;
+  const date = field === undefined ? undefined : parseHttpDate(field, now);
+  return date === undefined || lastModified === null ? undefined : wholeSeconds(lastModified) > date;
 }
 
 function isAny(field: string): boolean {

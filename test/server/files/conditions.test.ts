@@ -41,6 +41,13 @@ describe('evaluateConditions', () => {
     expect(evaluateConditions(headers, strong)).toBe(expected);
   });
 
+  test('ignores dates where no time of modification is known', () => {
+    const undated = { ...weak, lastModified: null };
+    expect(evaluateConditions({ 'if-modified-since': AFTER }, undated)).toBe('proceed');
+    expect(evaluateConditions({ 'if-unmodified-since': BEFORE }, undated)).toBe('proceed');
+    expect(isRangeFresh(AT, undated)).toBe(false);
+  });
+
   test('compares a weak entity tag for If-None-Match and never for If-Match', () => {
     expect(evaluateConditions({ 'if-none-match': '"a,b"' }, weak)).toBe('not-modified');
     expect(evaluateConditions({ 'if-match': 'W/"a,b"' }, weak)).toBe('failed');
