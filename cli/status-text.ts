@@ -1,7 +1,6 @@
 import type { Run } from '../core/run.js';
 import { utcMinute } from '../core/sentence.js';
 import { formatBytes, formatCount, formatFiles, formatDuration } from '../core/units.js';
-import { VERDICT_SIGNS } from '../core/verdict-words.js';
 import { phaseWords } from '../core/verdict-words.js';
 import type { ProgramStatus } from '../server/control.js';
 import { summaryOf, type MirrorStatus } from '../server/mirror-status.js';
@@ -22,7 +21,7 @@ export function programText({ version, pid, mirrors }: ProgramStatus): string {
   const sentences = mirrors
     .filter(({ verdict }) => verdict.attention !== null)
     .sort((a, b) => (a.verdict.attention ?? 0) - (b.verdict.attention ?? 0))
-    .map(({ name, verdict }) => `${VERDICT_SIGNS[verdict.word].shape} ${name}: ${verdict.sentence}`);
+    .map(({ name, verdict }) => `${verdict.shape} ${name}: ${verdict.sentence}`);
   const body = table([['MIRROR', 'STATE', 'IN STEP', 'SIZE', 'NEXT RUN'], ...rows]);
   return [head, '', body, ...(sentences.length ? ['', ...sentences] : [])].join('\n');
 }
