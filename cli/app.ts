@@ -14,7 +14,7 @@ import { HttpListeners } from '../server/listeners.js';
 import { lockDataFolder } from '../store/lock.js';
 import { openStore } from '../store/open.js';
 import { SyncEngine } from '../sync/engine.js';
-import { DATA_FOLDER_VARIABLE } from '../sync/runs/upstream-request.js';
+import { CHILD_MARK } from '../sync/runs/upstream-request.js';
 import { explainDataFolder, openDataFolder } from './data-folder.js';
 import { reloader } from './reload.js';
 
@@ -59,7 +59,7 @@ async function start(options: AppOptions, undo: (() => Promise<void> | void)[]):
   const lock = lockDataFolder(layout.lockDb, data);
   undo.push(() => lock.release());
   await endOrphans(data, log);
-  const companion = await options.companion?.({ [DATA_FOLDER_VARIABLE]: data });
+  const companion = await options.companion?.({ [CHILD_MARK]: data });
   if (companion) undo.push(() => companion.stop());
   const store = openStore(layout.stateDb);
   undo.push(() => store.close());
@@ -109,7 +109,7 @@ async function start(options: AppOptions, undo: (() => Promise<void> | void)[]):
 
 /** Processes of a program that was killed would write into the trees; the lock says that it is gone. */
 async function endOrphans(data: string, log: Log): Promise<void> {
-  const find = (): Promise<number[]> => processesWithEnvironment(DATA_FOLDER_VARIABLE, data);
+  const find = (): Promise<number[]> => processesWithEnvironment(CHILD_MARK, data);
   const ended = await endProcesses(find, ORPHAN_GRACE_MS);
   if (ended.length > 0) log.warn({ pids: ended }, 'processes of a program that was killed were ended');
 }

@@ -9,10 +9,15 @@ export const SYSTEM_FOLDERS = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
 
 export const START_PACKAGES = [{ package: 'rsync', probe: 'rsync' }];
 
-export const TEST_PACKAGES = [
-  ...START_PACKAGES,
+/** What the quick start makes its signed archive with; without it, it exports a plain tree. */
+export const ARCHIVE_PACKAGES = [
   { package: 'apt-utils', probe: 'apt-ftparchive' },
   { package: 'gnupg', probe: 'gpg' },
+];
+
+export const TEST_PACKAGES = [
+  ...START_PACKAGES,
+  ...ARCHIVE_PACKAGES,
   { package: 'nginx-light', probe: 'nginx', service: 'nginx' },
   { package: 'chromium', probe: 'chromium' },
   { package: 'curl', probe: 'curl' },
