@@ -1,22 +1,20 @@
 import type { Generation } from '../core/generation.js';
 import { formatBytes, formatDuration } from '../core/units.js';
 
-/** How the size of the served tree changed. Bytes may be negative; `since` is milliseconds since the epoch. */
+/** How the size of the served tree changed, bytes; negative when it shrank. */
 export interface Growth {
   readonly bytes: number;
-  readonly since: number;
+  /** Since when, milliseconds since the epoch; null = in seven days. It is given when no tree so old is known. */
+  readonly since: number | null;
 }
 
 const WEEK_MS = 7 * 24 * 3600 * 1000;
 
-/**
- * The change over seven days, or since the oldest tree that is known when that is younger; null without an earlier one.
- * `generations` are the newest, newest first.
- */
+/** Null without an earlier tree to compare with. `generations` are the newest, newest first. */
 export function growthOf(live: Generation, generations: readonly Generation[], now: number): Growth | null {
   const published = generations.filter(({ state }) => state !== 'publishing');
   const weekAgo = published.find(({ publishedAt }) => publishedAt <= now - WEEK_MS);
-  if (weekAgo) return { bytes: live.bytes - weekAgo.bytes, since: now - WEEK_MS };
+  if (weekAgo) return { bytes: live.bytes - weekAgo.bytes, since: null };
   const oldest = published.at(-1);
   if (!oldest || oldest.id === live.id) return null;
   return { bytes: live.bytes - oldest.bytes, since: oldest.publishedAt };
@@ -24,7 +22,11 @@ export function growthOf(live: Generation, generations: readonly Generation[], n
 
 /** `+1.2 GB in 7 d`. */
 export function growthWords({ bytes, since }: Growth, now: number): string {
-  const span = formatDuration(Math.floor((now - since) / 60_000) * 60);
-  if (bytes === 0) return `same for ${span}`;
-  return `${bytes > 0 ? '+' : '−'}${formatBytes(Math.abs(bytes))} in ${span}`;
+  const span = since === null ? '7 d' : formatDuration(Math.max(60, Math.floor((now - since) / 60_000) * 60));
+  return `${bytes === 0 ? 'no change' : signedBytes(bytes)} in ${span}`;
+}
+
+/** With a true minus sign. */
+export function signedBytes(bytes: number): string {
+  return `${bytes < 0 ? '−' : '+'}${formatBytes(Math.abs(bytes))}`;
 }
