@@ -1,11 +1,9 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { loadSettings } from '../config/load.js';
 import { Layout } from '../content/layout.js';
 import { PublishedTrees } from '../content/published-trees.js';
 import { reconcile } from '../content/reconcile.js';
 import { createLog, type Log } from '../platform/log.js';
-import { PACKAGE_ROOT } from '../platform/package-root.js';
+import { packageVersion } from '../platform/package-root.js';
 import { endProcesses, processesWithEnvironment } from '../platform/processes.js';
 import { createServer } from '../server/app.js';
 import { openControlSocket } from '../server/control-socket.js';
@@ -20,7 +18,6 @@ import { reloader } from './reload.js';
 
 export interface AppOptions {
   readonly configFile: string;
-  readonly stdout: (line: string) => void;
   /**
    * Starts what must run beside the program, once the data folder is ours and no process of an earlier program is
    * left; it is stopped last. `env` marks its processes as belonging to the data folder.
@@ -73,7 +70,7 @@ async function start(options: AppOptions, undo: (() => Promise<void> | void)[]):
 
   let ready = false;
   const serverDeps = {
-    ...{ settings: () => settings, store, engine, trees, layout, clock, log, version: programVersion() },
+    ...{ settings: () => settings, store, engine, trees, layout, clock, log, version: packageVersion() },
     ready: () => ready,
   };
   const server = createServer(serverDeps);
@@ -112,9 +109,4 @@ async function endOrphans(data: string, log: Log): Promise<void> {
   const find = (): Promise<number[]> => processesWithEnvironment(CHILD_MARK, data);
   const ended = await endProcesses(find, ORPHAN_GRACE_MS);
   if (ended.length > 0) log.warn({ pids: ended }, 'processes of a program that was killed were ended');
-}
-
-function programVersion(): string {
-  const { version } = JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8')) as { version: string };
-  return version;
 }

@@ -52,7 +52,6 @@ const FAILURE_WORDS: Readonly<Record<FailureClass, string>> = {
   refused: 'the upstream refuses us',
   partial: 'some files did not come',
   timeout: 'it took too long, or no data came',
-  moving: 'the upstream changed again and again during the fetch',
   'disk-full': 'our disk is full',
   local: 'this machine is at fault',
   killed: 'the fetch was killed',
