@@ -26,7 +26,7 @@ export interface MirrorPage {
 }
 
 /** Runs in the open table; the others can be unfolded. */
-const OPEN_RUNS = 10;
+const OPEN_RUNS = 5;
 
 /** `/status/<mirror>`. */
 export function renderMirror(frame: PageFrame, status: MirrorStatus, page: MirrorPage): string {

@@ -19,7 +19,7 @@ import { mirrorText, statusText } from './status-text.js';
 
 const ALL_EVENTS = '/api/v1/events';
 /** Lines of the newest log on the page of a mirror; the page of the run has more. */
-const MIRROR_LOG_LINES = 25;
+const MIRROR_LOG_LINES = 20;
 
 /** What people read in a browser; each page has its twins for programs, by the end of the address or by `Accept`. */
 export function pageRoutes(deps: ServerDeps): Router {

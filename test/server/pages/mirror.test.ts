@@ -95,7 +95,7 @@ describe('/status/<mirror>', () => {
     for (let count = 12; count > 0; count--)
       addRun(scene, 'debian', { queuedAt: NOW - count * HOUR, outcome: 'unchanged' });
     const text = await page();
-    expect(text).toContain('<summary>Older runs (3)</summary>');
+    expect(text).toContain('<summary>Older runs (8)</summary>');
     const changes = text.slice(text.indexOf('<section id="changes"'), text.indexOf('<section id="size"'));
     expect(changes).toContain(`<a href="/status/debian/runs/${brought.id}">run ${brought.id}</a>`);
     expect(changes).toContain('1.9 GB came over the wire');
@@ -133,7 +133,7 @@ describe('/status/<mirror>', () => {
     await writeLog(scene, run, `${lines.join('\n')}\nrsync://me:pw@host/x <b>\n`);
     const text = await page();
     const log = text.slice(text.indexOf('<section id="log"'));
-    expect(log).toContain('The last 25 lines.');
+    expect(log).toContain('The last 20 lines.');
     expect(log).toContain('line 39');
     expect(log).not.toContain('line 15\n');
     expect(log).toContain('&lt;b&gt;');
