@@ -18,12 +18,12 @@ export function evaluateConditions(headers: IncomingHttpHeaders, validators: Val
   const ifMatch = headers['if-match'];
   if (ifMatch !== undefined) {
     if (!matchesStrongly(ifMatch, validators.etag)) return 'failed';
-  } else if (isModifiedSince(headers['if-unmodified-since'], validators) === true) {
+  } else if (isModifiedSince(headers['if-unmodified-since'], validators)) {
     return 'failed';
   }
   const ifNoneMatch = headers['if-none-match'];
   if (ifNoneMatch !== undefined) return matchesWeakly(ifNoneMatch, validators.etag) ? 'not-modified' : 'proceed';
-  return isModifiedSince(headers['if-modified-since'], validators) === false ? 'not-modified' : 'proceed';
+  return isOfDate(headers['if-modified-since'], validators) ? 'not-modified' : 'proceed';
 }
 
 /**
@@ -49,11 +49,20 @@ function matchesWeakly(field: string, etag: string): boolean {
   return isAny(field) || entityTags(field).some((tag) => tag.replace(/^W\//, '') === etag.replace(/^W\//, ''));
 }
 
-/** True, false, or undefined where either side has no valid date (RFC 9110 sections 13.1.3 and 13.1.4). */
-function isModifiedSince(field: string | undefined, validators: Validators): boolean | undefined {
+/** False also where either side has no valid date (RFC 9110 section 13.1.4). */
+function isModifiedSince(field: string | undefined, validators: Validators): boolean {
   const { lastModified, now } = validators;
   const date = field === undefined ? undefined : parseHttpDate(field, now);
-  return date === undefined || lastModified === null ? undefined : wholeSeconds(lastModified) > date;
+  return date !== undefined && lastModified !== null && wholeSeconds(lastModified) > date;
+}
+
+/**
+ * Whether If-Modified-Since names just the time that the file has. RFC 9110 section 13.1.3 would take an earlier file
+ * for the same as well; but after a rollback, here or upstream, an earlier file is another one.
+ */
+function isOfDate(field: string | undefined, { lastModified, now }: Validators): boolean {
+  const date = field === undefined ? undefined : parseHttpDate(field, now);
+  return date !== undefined && lastModified !== null && wholeSeconds(lastModified) === date;
 }
 
 function isAny(field: string): boolean {

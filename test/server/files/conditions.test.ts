@@ -28,7 +28,7 @@ describe('evaluateConditions', () => {
     [{ 'if-none-match': '"a", "b"' }, 'proceed'],
     [{ 'if-none-match': 'a,b' }, 'proceed'],
     [{ 'if-modified-since': AT }, 'not-modified'],
-    [{ 'if-modified-since': AFTER }, 'not-modified'],
+    [{ 'if-modified-since': AFTER }, 'proceed'], // an earlier file is another one
     [{ 'if-modified-since': BEFORE }, 'proceed'],
     [{ 'if-modified-since': 'yesterday' }, 'proceed'],
     // precedence: If-Match over If-Unmodified-Since, If-None-Match over If-Modified-Since, 412 over 304
