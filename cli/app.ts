@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { loadSettings } from '../config/load.js';
 import { BlobStore } from '../content/blobs.js';
 import { Layout } from '../content/layout.js';
@@ -7,7 +5,7 @@ import { PublishedTrees } from '../content/published-trees.js';
 import { reconcile } from '../content/reconcile.js';
 import { Uploads, type UploadsOptions } from '../content/uploads.js';
 import { createLog, type Log } from '../platform/log.js';
-import { PACKAGE_ROOT } from '../platform/package-root.js';
+import { packageVersion } from '../platform/package-root.js';
 import { endProcesses, processesWithEnvironment } from '../platform/processes.js';
 import { createServer } from '../server/app.js';
 import { openControlSocket } from '../server/control-socket.js';
@@ -18,13 +16,12 @@ import type { ImageParts } from '../server/oci/registry-deps.js';
 import { lockDataFolder } from '../store/lock.js';
 import { openStore } from '../store/open.js';
 import { SyncEngine } from '../sync/engine.js';
-import { DATA_FOLDER_VARIABLE } from '../sync/runs/upstream-request.js';
+import { CHILD_MARK } from '../sync/runs/upstream-request.js';
 import { explainDataFolder, openDataFolder } from './data-folder.js';
 import { reloader } from './reload.js';
 
 export interface AppOptions {
   readonly configFile: string;
-  readonly stdout: (line: string) => void;
   /**
    * Starts what must run beside the program, once the data folder is ours and no process of an earlier program is
    * left; it is stopped last. `env` marks its processes as belonging to the data folder.
@@ -63,7 +60,7 @@ async function start(options: AppOptions, undo: (() => Promise<void> | void)[]):
   const lock = lockDataFolder(layout.lockDb, data);
   undo.push(() => lock.release());
   await endOrphans(data, log);
-  const companion = await options.companion?.({ [DATA_FOLDER_VARIABLE]: data });
+  const companion = await options.companion?.({ [CHILD_MARK]: data });
   if (companion) undo.push(() => companion.stop());
   const store = openStore(layout.stateDb);
   undo.push(() => store.close());
@@ -79,7 +76,7 @@ async function start(options: AppOptions, undo: (() => Promise<void> | void)[]):
   undo.push(() => images.stop());
   let ready = false;
   const serverDeps = {
-    ...{ settings: () => settings, store, engine, trees, layout, clock, log, version: programVersion() },
+    ...{ settings: () => settings, store, engine, trees, layout, clock, log, version: packageVersion() },
     images: images.parts,
     ready: () => ready,
   };
@@ -127,12 +124,7 @@ function openImages(options: Omit<UploadsOptions, 'blobs'>, log: Log): { parts: 
 
 /** Processes of a program that was killed would write into the trees; the lock says that it is gone. */
 async function endOrphans(data: string, log: Log): Promise<void> {
-  const find = (): Promise<number[]> => processesWithEnvironment(DATA_FOLDER_VARIABLE, data);
+  const find = (): Promise<number[]> => processesWithEnvironment(CHILD_MARK, data);
   const ended = await endProcesses(find, ORPHAN_GRACE_MS);
   if (ended.length > 0) log.warn({ pids: ended }, 'processes of a program that was killed were ended');
-}
-
-function programVersion(): string {
-  const { version } = JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8')) as { version: string };
-  return version;
 }

@@ -1,8 +1,6 @@
 import { Command, CommanderError } from 'commander';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { MillpondError } from '../core/errors.js';
-import { PACKAGE_ROOT } from '../platform/package-root.js';
+import { packageVersion } from '../platform/package-root.js';
 import { addCancel } from './commands/cancel.js';
 import { addCheck } from './commands/check.js';
 import { addImages } from './commands/images.js';
@@ -75,12 +73,6 @@ function printError(error: unknown, { io, json }: CliContext): void {
 function internalMessage(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   return `a fault of Millpond itself: ${text} (MILLPOND_DEBUG=1 shows where)`;
-}
-
-/** @throws Error when the package is incomplete */
-function packageVersion(): string {
-  const { version } = JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8')) as { version: string };
-  return version;
 }
 
 function ownProcess(): CliIo {

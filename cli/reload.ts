@@ -2,7 +2,7 @@ import { loadSettings } from '../config/load.js';
 import type { Settings } from '../config/settings.js';
 import { hideFromPublic } from '../content/publish.js';
 import { settleMirror, showMirror, type ReconcileOptions } from '../content/reconcile.js';
-import { MillpondError } from '../core/errors.js';
+import { messageOf, MillpondError } from '../core/errors.js';
 import type { Log } from '../platform/log.js';
 import type { HttpListeners } from '../server/listeners.js';
 import type { SyncEngine } from '../sync/engine.js';
@@ -41,25 +41,41 @@ async function reload(parts: ReloadParts): Promise<{ changed: string[] }> {
       hint: 'Stop Millpond, move the folder, and start it again.',
     });
   const addresses = await parts.listeners.apply(next.listen.http);
+  // from here nothing is refused any more: what one mirror lacks on the disk must not keep the rest from its settings
+  await showNewMirrors(next, before, parts);
   parts.use(next);
-  await showMirrors(next, before, parts);
   parts.engine.apply(next);
+  await hideRemovedMirrors(next, before, parts);
   parts.log.info({ changed, addresses }, 'the configuration was read again');
   return { changed };
 }
 
-/** Mirrors that are new in the configuration are served if the disk has their trees; removed ones no more. */
-async function showMirrors(next: Settings, before: Settings, { reconcileWith, engine }: ReloadParts): Promise<void> {
-  const { layout, trees } = reconcileWith;
+/** They are served if the disk has their trees. The engine does not know them yet, so that nothing writes to them. */
+async function showNewMirrors(next: Settings, before: Settings, parts: ReloadParts): Promise<void> {
+  const { reconcileWith, engine } = parts;
+  for (const name of next.mirrors.keys()) {
+    if (before.mirrors.has(name)) continue;
+    // one that was taken out a moment ago may still be ending its run: nothing may be tidied up under it
+    const show = engine.activity(name).running ? showMirror : settleMirror;
+    await orLog(parts, `showing the tree of the new mirror "${name}" failed`, () => show(reconcileWith, name));
+  }
+}
+
+async function hideRemovedMirrors(next: Settings, before: Settings, parts: ReloadParts): Promise<void> {
+  const { layout, trees } = parts.reconcileWith;
   for (const name of before.mirrors.keys()) {
     if (next.mirrors.has(name)) continue;
     trees.set(name, null);
-    await hideFromPublic(layout, name);
+    await orLog(parts, `taking the removed mirror "${name}" out of the public folder failed`, () =>
+      hideFromPublic(layout, name),
+    );
   }
-  for (const name of next.mirrors.keys()) {
-    if (before.mirrors.has(name)) continue;
-    // its first run may have begun already, and then nothing may be tidied up under it
-    if (engine.activity(name).running) await showMirror(reconcileWith, name);
-    else await settleMirror(reconcileWith, name);
+}
+
+async function orLog({ log }: ReloadParts, sentence: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    log.error({ err: error }, `${sentence}: ${messageOf(error)}`);
   }
 }

@@ -1,7 +1,6 @@
 import type { Run } from '../core/run.js';
 import { utcMinute } from '../core/sentence.js';
 import { formatBytes, formatCount, formatFiles, formatDuration } from '../core/units.js';
-import { VERDICT_SIGNS } from '../core/verdict-words.js';
 import { phaseWords } from '../core/verdict-words.js';
 import type { ProgramStatus } from '../server/control.js';
 import type { ImageStatus } from '../server/image-status.js';
@@ -17,7 +16,7 @@ export function programText({ version, pid, mirrors, images }: ProgramStatus): s
   const sentences = all
     .filter(({ verdict }) => verdict.attention !== null)
     .sort((a, b) => (a.verdict.attention ?? 0) - (b.verdict.attention ?? 0))
-    .map(({ name, verdict }) => `${VERDICT_SIGNS[verdict.word].shape} ${name}: ${verdict.sentence}`);
+    .map(({ name, verdict }) => `${verdict.shape} ${name}: ${verdict.sentence}`);
   return [
     head,
     ...(mirrors.length > 0 ? ['', treeTable(mirrors)] : []),

@@ -18,9 +18,9 @@ const PARTIAL_MODE = 0o644;
  * Turns what a killed rsync was receiving into partial files, which the next rsync goes on from; rsync does this
  * itself when it is asked to end. Returns how many were kept. A walk of the tree.
  */
-export async function salvagePartialFiles(root: string): Promise<number> {
+export async function salvagePartialFiles(root: string, signal?: AbortSignal): Promise<number> {
   let kept = 0;
-  for await (const { path, name, isFile } of walk(root)) {
+  for await (const { path, name, isFile } of walk(root, signal)) {
     const original = isFile ? TEMPORARY.exec(name)?.[1] : undefined;
     if (original !== undefined && (await salvage(root, path, original))) kept++;
   }
@@ -28,8 +28,8 @@ export async function salvagePartialFiles(root: string): Promise<number> {
 }
 
 /** Removes all partial files, and what a killed rsync was receiving. A walk of the tree. */
-export async function dropPartialFiles(root: string): Promise<void> {
-  for await (const { path, name, isFolder, isFile } of walk(root)) {
+export async function dropPartialFiles(root: string, signal?: AbortSignal): Promise<void> {
+  for await (const { path, name, isFolder, isFile } of walk(root, signal)) {
     if (isFolder && name === PARTIAL_FOLDER) await rm(bytePath(root, path), { recursive: true, force: true });
     else if (isFile && TEMPORARY.test(name) && (await isTemporary(root, path))) await rm(bytePath(root, path));
   }

@@ -8,8 +8,12 @@ import type { Layout } from './layout.js';
 const FLUSH_TIMEOUT_MS = 3600 * 1000;
 
 /** Brings the bytes of a tree to the disk, so that what is switched in is whole after a power cut as well (syncfs(2)). */
-export async function flushTree(root: string): Promise<void> {
-  const end = await runChild('sync', ['--file-system', '--', root], { timeoutMs: FLUSH_TIMEOUT_MS });
+export async function flushTree(
+  root: string,
+  options: { env?: Readonly<Record<string, string>>; signal?: AbortSignal } = {},
+): Promise<void> {
+  const end = await runChild('sync', ['--file-system', '--', root], { timeoutMs: FLUSH_TIMEOUT_MS, ...options });
+  options.signal?.throwIfAborted();
   if (end.code !== 0) throw new MillpondError('internal', `flushing "${root}" to disk failed: ${end.stderr.trim()}`);
 }
 

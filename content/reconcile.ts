@@ -1,10 +1,13 @@
-import { lstat, mkdir, readdir, rm, stat } from 'node:fs/promises';
-import type { Generation, SlotName } from '../core/generation.js';
+import { lstat, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { systemCode } from '../core/errors.js';
+import { otherSlot, stagingAfterReturn, type Generation, type SlotName } from '../core/generation.js';
 import type { Run } from '../core/run.js';
 import type { Store } from '../store/open.js';
+import { bytePath, lstatOrNull } from './byte-path.js';
 import type { Layout } from './layout.js';
 import { exposePublicly, hideFromPublic, liveSlot, switchLive } from './publish.js';
 import type { PublishedTrees, PublishedTreesOfMirror } from './published-trees.js';
+import { walk } from './walk.js';
 
 export interface ReconcileOptions {
   readonly store: Store;
@@ -109,7 +112,8 @@ function goBack(
   store.transaction(() => {
     store.generations.setState(recorded.id, state);
     store.generations.setState(previous.id, 'live');
-    store.mirrors.setStaging(recorded.mirror, null);
+    const staging = state === 'previous' ? stagingAfterReturn({ from: recorded, to: previous }, 'uncertain') : null;
+    store.mirrors.setStaging(recorded.mirror, staging);
   });
   log.info(`${recorded.mirror}: generation ${previous.id} was found live; recorded now`);
 }
@@ -121,6 +125,8 @@ async function adopt(
   known: { slot: SlotName; recorded: Generation | undefined; previous: Generation | undefined },
 ): Promise<void> {
   const { slot, recorded, previous } = known;
+  await giveUpSlot(layout, mirror, otherSlot(slot));
+  const counted = await countFiles(layout.slot(mirror, slot));
   // nothing tells when it was last compared with upstream, but not before it was switched in
   const switchedAt = Math.floor((await lstat(layout.live(mirror))).mtimeMs);
   store.transaction(() => {
@@ -128,11 +134,31 @@ async function adopt(
       if (generation) store.generations.setState(generation.id, 'recycled');
     store.mirrors.setStaging(mirror, null);
     store.generations.add({
-      ...{ mirror, slot, runId: null, state: 'live', files: 0, bytes: 0, markerValue: null, markerTime: null },
+      ...{ mirror, slot, runId: null, state: 'live', ...counted, markerValue: null, markerTime: null },
       ...{ publishedAt: switchedAt, confirmedAt: switchedAt },
     });
   });
   log.info(`${mirror}: the tree in slot ${slot} was found on the disk and is served`);
+}
+
+/** What it has more or less than the other is not known: it is built anew, by linking, from what is live. */
+async function giveUpSlot(layout: Layout, mirror: string, slot: SlotName): Promise<void> {
+  const unfinished = layout.newSlot(mirror, slot); // whatever has this name is removed before a slot is built
+  await rm(unfinished, { recursive: true, force: true });
+  await rename(layout.slot(mirror, slot), unfinished).catch((error: unknown) => {
+    if (systemCode(error) !== 'ENOENT') throw error;
+  });
+}
+
+/** A walk of the tree: without the count the guard would let anything pass. Bytes. */
+async function countFiles(root: string): Promise<{ files: number; bytes: number }> {
+  const counted = { files: 0, bytes: 0 };
+  for await (const { path, isFile } of walk(root)) {
+    if (!isFile) continue;
+    counted.files++;
+    counted.bytes += (await lstatOrNull(bytePath(root, path)))?.size ?? 0;
+  }
+  return counted;
 }
 
 async function isFolder(path: string): Promise<boolean> {

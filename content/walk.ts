@@ -13,11 +13,12 @@ export interface Walked {
 
 /**
  * All that is below `root` but the root itself, folders before what is in them. Links are not followed; folders that
- * are removed meanwhile are passed over.
+ * are removed meanwhile are passed over. @throws the signal's reason, system errors
  */
-export async function* walk(root: string): AsyncGenerator<Walked> {
+export async function* walk(root: string, signal?: AbortSignal): AsyncGenerator<Walked> {
   const folders = [''];
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
+    signal?.throwIfAborted();
     // Node takes 'latin1' here and keeps every byte; its types only know the name 'utf8' and its kin
     const entries = await opendir(bytePath(root, folder), { encoding: 'latin1' }).catch((error: unknown) => {
       if (folder !== '' && systemCode(error) === 'ENOENT') return [];

@@ -5,7 +5,6 @@ export type FailureClass =
   | 'refused' // upstream answers and says no: access, password, no such module, too many connections
   | 'partial' // some files did not come
   | 'timeout' // over the time limit, or no byte for too long
-  | 'moving' // upstream changed under the pull again and again
   | 'disk-full'
   | 'local' // this machine: permissions, missing program, unusable option
   | 'killed'; // ended by a signal that was not ours
@@ -23,7 +22,6 @@ export const FAILURE_RULES: Readonly<Record<FailureClass, FailureRule>> = {
   refused: { retry: true, backoffFactor: 4 },
   partial: { retry: true, backoffFactor: 1 },
   timeout: { retry: true, backoffFactor: 2 },
-  moving: { retry: true, backoffFactor: 1 },
   'disk-full': { retry: false, backoffFactor: 1 },
   local: { retry: false, backoffFactor: 1 },
   killed: { retry: true, backoffFactor: 1 },

@@ -34,3 +34,14 @@ export interface Generation {
 export function otherSlot(slot: SlotName): SlotName {
   return slot === 'a' ? 'b' : 'a';
 }
+
+/**
+ * What the slot of the generation that was live is, once the other is served again: the list of the newer slot tells
+ * what it has more than the older one. So the newer is one that a run went on with; the older must be made equal first.
+ */
+export function stagingAfterReturn(
+  { from, to }: { from: Pick<Generation, 'id'>; to: Pick<Generation, 'id'> },
+  state: StagingState,
+): { base: number; state: StagingState } | null {
+  return from.id > to.id ? { base: to.id, state } : null;
+}

@@ -61,7 +61,7 @@ export interface RunNumbers {
   /** Regular files of the whole tree. */
   readonly totalFiles: number;
   readonly totalBytes: number;
-  /** Size of the tree divided by bytes moved, as rsync prints it. */
+  /** Size of the tree divided by the bytes that came over the wire. */
   readonly speedup: number;
 }
 

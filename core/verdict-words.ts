@@ -16,6 +16,7 @@ export type VerdictWord =
   | 'failing'
   | 'late'
   | 'behind'
+  | 'upstream-idle'
   | 'current';
 
 export interface VerdictSign {
@@ -41,6 +42,7 @@ export const VERDICT_SIGNS: Readonly<Record<VerdictWord, VerdictSign>> = {
   behind: { shape: '◐', tone: 'active', label: 'behind', attention: null },
   queued: { shape: '◐', tone: 'active', label: 'queued', attention: null },
   running: { shape: '◐', tone: 'active', label: 'fetching', attention: null },
+  'upstream-idle': { shape: '◇', tone: 'good', label: 'upstream idle', attention: null },
   current: { shape: '●', tone: 'good', label: 'current', attention: null },
 };
 
@@ -50,7 +52,6 @@ const FAILURE_WORDS: Readonly<Record<FailureClass, string>> = {
   refused: 'the upstream refuses us',
   partial: 'some files did not come',
   timeout: 'it took too long, or no data came',
-  moving: 'the upstream changed again and again during the fetch',
   'disk-full': 'our disk is full',
   local: 'this machine is at fault',
   killed: 'the fetch was killed',

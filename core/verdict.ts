@@ -32,9 +32,15 @@ export interface VerdictTerms {
 /** All that a verdict may rest on. Times are milliseconds since the epoch. */
 export interface VerdictFacts {
   readonly now: number;
-  readonly mirror: Pick<SyncTarget, 'name' | 'stall' | 'retry'> & { readonly marker: MarkerRule | null };
+  readonly mirror: Pick<SyncTarget, 'name' | 'stall' | 'retry'> & {
+    readonly marker: MarkerRule | null;
+    /** How a tree is published; images always are in one transaction. */
+    readonly publish: 'slots' | 'in-place';
+  };
   /** Seconds between scheduled runs at the most; null when runs are only asked for. */
   readonly period: number | null;
+  /** The most that is added to a scheduled time, seconds. */
+  readonly jitter: number;
   readonly state: MirrorState;
   readonly activity: MirrorActivity;
   /** Ended runs, newest first. Thirty are enough. */
@@ -43,11 +49,16 @@ export interface VerdictFacts {
   readonly live: Generation | null;
   /** Only where it is no tree. */
   readonly terms?: VerdictTerms;
+  /** Times that the upstream's marker is known to have had, in any order. */
+  readonly markerTimes: readonly number[];
 }
 
 /** A run that is silent for this long, or three times slower than usual and at least so long, is called stuck. */
 const STUCK_SECONDS = 15 * 60;
 const ENOUGH_SAMPLES = 5;
+/** An upstream that has not changed for so many of its usual periods is called idle. */
+const IDLE_PERIODS = 10;
+const ENOUGH_CHANGES = 3;
 
 interface Situation extends VerdictFacts {
   /** The newest ended run that says something about the upstream: neither cancelled nor interrupted. */
@@ -70,6 +81,7 @@ const RULES: readonly ((situation: Situation) => Verdict | undefined)[] = [
   failing,
   late,
   behind,
+  upstreamIdle,
   current,
 ];
 
@@ -117,8 +129,12 @@ function held(s: Situation): Verdict | undefined {
 function quarantined(s: Situation): Verdict | undefined {
   const run = s.newest;
   if (run?.outcome !== 'quarantined' || s.activity.running?.force) return undefined;
-  const why = run.message ? `: ${withoutStop(run.message)}` : '';
-  return verdict(s, 'quarantined', say`The new tree failed its verification${why}. ${serving(s)}`, {
+  const found = withoutStop(run.message ?? '').replace(/^The new tree failed verification(?:: |$)/, '');
+  const served =
+    s.mirror.publish === 'in-place' && s.live
+      ? say`It is served all the same: this mirror is changed in place, and no other tree is kept.`
+      : serving(s);
+  return verdict(s, 'quarantined', say`The new tree failed its verification${found && `: ${found}`}. ${served}`, {
     since: run.endedAt,
     next: nextFetch(s),
   });
@@ -176,8 +192,10 @@ function notYetTried(s: Situation): Verdict | undefined {
 
 function retrying(s: Situation): Verdict | undefined {
   const run = s.streak[0];
+  // the schedule may have come first, and a pause may have let the time go by
+  if (!run || run.retryAt === null || run.retryAt !== s.state.nextDueAt) return undefined;
   // a streak in which a whole series of tries was used up is a failure, whatever the newest try is
-  if (!run || run.retryAt === null || s.streak.some((failed) => failed.retryAt === null)) return undefined;
+  if (s.streak.some((failed) => failed.retryAt === null)) return undefined;
   const why = run.failure ? `: ${failureWords(run.failure)}` : '';
   const tries = `Try ${run.attempt} of ${s.mirror.retry.attempts}`;
   return verdict(s, 'retrying', say`${tries} failed${why}; next try ${moment(run.retryAt)}. ${serving(s)}`, {
@@ -221,7 +239,7 @@ function failing(s: Situation): Verdict | undefined {
 
 function late(s: Situation): Verdict | undefined {
   if (!s.live || s.period === null) return undefined;
-  const limit = s.live.confirmedAt + 2 * s.period * 1000;
+  const limit = s.live.confirmedAt + (2 * s.period + s.jitter) * 1000;
   if (s.now <= limit) return undefined;
   const usual = formatDuration(s.period);
   const sentence = say`Last in step with upstream ${moment(s.live.confirmedAt)}; usual is every ${usual}.`;
@@ -244,12 +262,21 @@ function behind(s: Situation): Verdict | undefined {
   });
 }
 
+function upstreamIdle(s: Situation): Verdict | undefined {
+  const period = usualChange(s.markerTimes);
+  const changedAt = s.live?.markerTime ?? null;
+  if (!isCompared(s) || changedAt === null || period === null) return undefined;
+  if (s.now - changedAt <= IDLE_PERIODS * period) return undefined;
+  const usual = formatDuration(period / 1000);
+  const sentence = say`Same as upstream, which has not changed since ${moment(changedAt)}; usual is every ${usual}.`;
+  return verdict(s, 'upstream-idle', sentence, { since: changedAt, next: nextFetch(s) });
+}
+
 function current(s: Situation): Verdict | undefined {
   if (!s.live) return undefined;
   const asOf = moment(s.live.confirmedAt);
-  const compared = s.mirror.marker !== null && s.live.markerValue !== null;
   // without a marker nobody has compared anything since the last run: more is not claimed
-  const sentence = compared
+  const sentence = isCompared(s)
     ? say`Same as upstream as of ${asOf}.`
     : say`In step with upstream as of ${asOf} (last successful run).`;
   return verdict(s, 'current', sentence, { since: s.live.publishedAt, next: nextFetch(s) });
@@ -269,7 +296,7 @@ function verdict(
   sentence: Sentence,
   more: { since: number | null; next: Sentence; nextAt?: number | null },
 ): Verdict {
-  const nextAt = more.nextAt === undefined ? dueAt(s) : more.nextAt;
+  const nextAt = more.nextAt === undefined ? s.state.nextDueAt : more.nextAt;
   return { word, sentence: trimmed(sentence), since: more.since, evidence: evidenceOf(s), next: more.next, nextAt };
 }
 
@@ -288,21 +315,42 @@ function evidenceOf(s: Situation): Verdict['evidence'] {
 
 function serving(s: Situation): Sentence {
   if (s.terms) return s.terms.serving;
-  return s.live ? say`Serving the tree of ${moment(s.live.publishedAt)}.` : say`Nothing is served yet.`;
+  if (!s.live) return say`Nothing is served yet.`;
+  const of = moment(s.live.publishedAt);
+  return mayHaveChanged(s)
+    ? say`Serving the tree of ${of} and what was changed in place since.`
+    : say`Serving the tree of ${of}.`;
+}
+
+/** Whether a run that has not come to a good end may have been at the very files that are served. */
+function mayHaveChanged({ mirror, activity, ended }: Situation): boolean {
+  if (mirror.publish !== 'in-place') return false;
+  const last = ended[0]?.outcome;
+  return activity.running !== null || (last !== undefined && last !== 'updated' && last !== 'unchanged');
 }
 
 function nextFetch(s: Situation): Sentence {
-  const due = dueAt(s);
-  return due === null ? say`The next fetch starts when an operator asks for it.` : say`Next fetch ${moment(due)}.`;
+  const due = s.state.nextDueAt;
+  if (due === null) return say`The next fetch starts when an operator asks for it.`;
+  return due < s.now ? say`The next fetch is due now.` : say`Next fetch ${moment(due)}.`;
 }
 
-function dueAt(s: Situation): number | null {
-  return s.streak[0]?.retryAt ?? s.state.nextDueAt;
+/** Whether the published tree was compared with upstream's marker, and not only fetched. */
+function isCompared(s: Situation): boolean {
+  return s.mirror.marker !== null && Boolean(s.live?.markerValue);
 }
 
 function firstFailure(s: Situation): number | null {
   const first = s.streak.at(-1);
   return first ? (first.endedAt ?? first.queuedAt) : null;
+}
+
+/** The median distance between changes of upstream, milliseconds; null when too few of them are known. */
+function usualChange(markerTimes: readonly number[]): number | null {
+  const times = [...new Set(markerTimes)].sort((a, b) => a - b);
+  const distances = times.slice(1).map((time, index) => time - (times[index] ?? time));
+  if (distances.length < ENOUGH_CHANGES) return null;
+  return distances.sort((a, b) => a - b)[Math.floor(distances.length / 2)] ?? null;
 }
 
 /** The 95th percentile of what fetching runs lasted, seconds; null when there are too few of them. */

@@ -2,18 +2,33 @@ import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { MillpondError } from '../core/errors.js';
 
-/** Pids of all other processes that were started with `variable=value` in their environment (Linux /proc). */
+/**
+ * Pids of all processes that were started with `variable=value` in their environment, but for this one and
+ * those that started it (Linux /proc).
+ */
 export async function processesWithEnvironment(variable: string, value: string): Promise<number[]> {
+  const own = await ancestry();
   const wanted = `${variable}=${value}`;
   const pids = (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name)).map(Number);
   const matches = await Promise.all(
     pids.map(async (pid) => {
-      if (pid === process.pid) return false;
+      if (own.has(pid)) return false;
       const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');
       return environment.split('\0').includes(wanted);
     }),
   );
   return pids.filter((_, index) => matches[index]);
+}
+
+/** This process, its parent, and so on. */
+async function ancestry(): Promise<Set<number>> {
+  const found = new Set([process.pid]);
+  for (let pid = process.ppid; pid > 1 && !found.has(pid);) {
+    found.add(pid);
+    const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+    pid = Number(/^PPid:\s+(\d+)$/m.exec(status)?.[1] ?? 0);
+  }
+  return found;
 }
 
 /** How long a process may take to vanish after KILL; one that hangs in the kernel (a dead disk) never does. */

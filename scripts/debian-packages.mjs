@@ -11,10 +11,15 @@ export const START_PACKAGES = [{ package: 'rsync', probe: 'rsync' }];
 
 const PODMAN_SERVICES = ['podman', 'podman.socket', 'podman-restart', 'podman-auto-update', 'podman-auto-update.timer'];
 
-export const TEST_PACKAGES = [
-  ...START_PACKAGES,
+/** What the quick start makes its signed archive with; without it, it exports a plain tree. */
+export const ARCHIVE_PACKAGES = [
   { package: 'apt-utils', probe: 'apt-ftparchive' },
   { package: 'gnupg', probe: 'gpg' },
+];
+
+export const TEST_PACKAGES = [
+  ...START_PACKAGES,
+  ...ARCHIVE_PACKAGES,
   { package: 'nginx-light', probe: 'nginx', service: 'nginx' },
   { package: 'chromium', probe: 'chromium' },
   { package: 'curl', probe: 'curl' },

@@ -38,7 +38,10 @@ export function createServer(deps: ServerDeps, options: { events?: EventLimits }
     trees: deps.trees,
     isMirror: (name) => deps.settings().mirrors.has(name),
     renderListing: createListingRenderer((title) => frameFor(deps, { title, section: 'none' })),
-    onServed: ({ status }) => metrics.answered('files', status),
+    onServed: (answer) => {
+      metrics.answered('files', answer.status);
+      metrics.served(answer);
+    },
     clock: () => deps.clock(),
   });
 

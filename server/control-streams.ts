@@ -1,10 +1,11 @@
-import { open, type FileHandle } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { EngineEvent, EngineView } from '../core/engine.js';
 import { MillpondError, systemCode } from '../core/errors.js';
+import { openLog } from './open-log.js';
 
 const POLL_MS = 200;
 const CHUNK_BYTES = 64 * 1024;
@@ -69,15 +70,6 @@ async function* unreadChunks(handle: FileHandle): AsyncGenerator<Buffer> {
     const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(CHUNK_BYTES), 0, CHUNK_BYTES, null);
     if (bytesRead === 0) return;
     yield buffer.subarray(0, bytesRead);
-  }
-}
-
-async function openLog(file: string): Promise<FileHandle | null> {
-  try {
-    return await open(file, 'r');
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return null;
-    throw error;
   }
 }
 

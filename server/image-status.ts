@@ -72,8 +72,9 @@ function statusOf(deps: StatusDeps, mirror: ImageMirror, scrub: Scrub): ImageSta
   const activity = engine.activity(name);
   const state = publicState(store.mirrors.get(name), scrub);
   const tags = tagFacts(store.imagePages.tagSummary(name));
-  const period = schedulePeriod(mirror.schedule);
-  const verdict = decideImageVerdict({ now: deps.clock(), mirror, period, state, activity, ended, lastGood, tags });
+  const rhythm = { period: schedulePeriod(mirror.schedule), jitter: deps.settings().sync.jitter };
+  const facts = { mirror, state, activity, ended, lastGood, tags };
+  const verdict = decideImageVerdict({ now: deps.clock(), ...rhythm, ...facts });
   return {
     ...{ name, title: mirror.title, description: mirror.description, statusPath: repositoryPath(name) },
     verdict: publicVerdict(verdict),

@@ -1,6 +1,9 @@
+import type { Logger } from 'pino';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { EngineView } from '../core/engine.js';
 import type { ImageStatistics } from '../core/oci/image-statistics.js';
+import { diskSpace } from '../platform/disk-space.js';
+import { lagSeconds } from './lag.js';
 import { addImageMetrics } from './metrics-images.js';
 import { allMirrorStatuses, type MirrorStatus, type StatusDeps } from './mirror-status.js';
 
@@ -10,6 +13,8 @@ export interface Metrics {
   text(): Promise<string>;
   /** Counts one HTTP answer. `road`: who gave it. */
   answered(road: 'files' | 'pages' | 'registry', status: number): void;
+  /** Counts what was sent of one answer from a mirror; bytes of the body. */
+  served(answer: { readonly mirror: string; readonly status: number; readonly bytes: number }): void;
 }
 
 /** Seconds; runs last from under a second to most of a day. */
@@ -36,7 +41,7 @@ const REPOSITORY_GAUGES: readonly RepositoryGauge[] = [
   {
     name: 'mirror_repo_lag_seconds',
     help: 'How much older the published marker is than the newest one read from the upstream.',
-    value: lagOf,
+    value: lagSeconds,
   },
   {
     name: 'mirror_repo_confirmed_timestamp_seconds',
@@ -56,8 +61,9 @@ const REPOSITORY_GAUGES: readonly RepositoryGauge[] = [
 /** Metrics in a registry of their own, so that two servers in one process do not share any. */
 export function createMetrics(
   deps: StatusDeps & {
-    engine: EngineView;
+    readonly engine: EngineView;
     readonly version: string;
+    readonly log: Pick<Logger, 'warn'>;
     readonly imageStatistics?: ImageStatistics | null;
     eventClients(): number;
   },
@@ -75,8 +81,15 @@ export function createMetrics(
     labelNames: ['road', 'status'],
     registers,
   });
+  const servedBytes = new Counter({
+    name: 'mirror_served_bytes_total',
+    help: 'Bytes of files and listings that were sent, by mirror and class of status.',
+    labelNames: ['repo', 'class'],
+    registers,
+  });
   const setRepositoryGauges = addRepositoryGauges(registry, deps);
   const setImageMetrics = addImageMetrics(registry, deps);
+  addStorageGauge(registry, deps);
   countRuns(registry, deps.engine);
   return {
     contentType: registry.contentType,
@@ -86,7 +99,8 @@ export function createMetrics(
       setImageMetrics();
       return registry.metrics();
     },
-    answered: (road, status) => answers.labels(road, `${Math.floor(status / 100)}xx`).inc(),
+    answered: (road, status) => answers.labels(road, statusClass(status)).inc(),
+    served: ({ mirror, status, bytes }) => servedBytes.labels(mirror, statusClass(status)).inc(bytes),
   };
 }
 
@@ -113,6 +127,29 @@ function addRepositoryGauges(registry: Registry, deps: StatusDeps): () => void {
   };
 }
 
+/** Asked of the file system at each scrape. */
+function addStorageGauge(
+  registry: Registry,
+  deps: Pick<StatusDeps, 'settings'> & { readonly log: Pick<Logger, 'warn'> },
+): void {
+  new Gauge({
+    name: 'mirror_storage_bytes',
+    help: 'The file system of the data folder: free is what Millpond may still write, used is all the rest.',
+    labelNames: ['state'],
+    registers: [registry],
+    async collect() {
+      this.reset();
+      try {
+        const { total, free } = await diskSpace(deps.settings().data);
+        this.labels('free').set(free);
+        this.labels('used').set(total - free);
+      } catch (error) {
+        deps.log.warn({ err: error }, 'the space of the data folder cannot be read');
+      }
+    },
+  });
+}
+
 /** Counters start at zero with the process, as Prometheus expects of them. */
 function countRuns(registry: Registry, engine: EngineView): void {
   const registers = [registry];
@@ -137,9 +174,8 @@ function countRuns(registry: Registry, engine: EngineView): void {
   });
 }
 
-function lagOf({ published, upstreamMarker }: MirrorStatus): number | undefined {
-  if (!published?.markerTime || !upstreamMarker?.time) return undefined;
-  return Math.max(0, upstreamMarker.time - published.markerTime) / 1000;
+function statusClass(status: number): string {
+  return `${Math.floor(status / 100)}xx`;
 }
 
 function seconds(at: number | null | undefined): number | undefined {

@@ -8,6 +8,7 @@ import { parseUpstream } from '../core/upstream.js';
 import { decideVerdict, type Verdict } from '../core/verdict.js';
 import { VERDICT_SIGNS, type VerdictSign, type VerdictWord } from '../core/verdict-words.js';
 import type { Store } from '../store/open.js';
+import { growthOf, type Growth } from './growth.js';
 import { schedulePeriod, scheduleWords } from './schedule-words.js';
 import { scrubberFor, type Scrub } from './scrub.js';
 
@@ -35,6 +36,8 @@ export interface MirrorStatus {
   readonly verdict: PublicVerdict;
   /** The tree that is served; null before the first publish. */
   readonly published: Omit<Generation, 'mirror' | 'slot' | 'state'> | null;
+  /** How the size of what is served changed in a week; null while there is only one tree to tell of. */
+  readonly growth: Growth | null;
   /** Tried in order; without user names, local folders unnamed. */
   readonly upstreams: readonly string[];
   readonly schedule: string;
@@ -65,6 +68,8 @@ export interface PublicVerdict extends VerdictSign {
 
 /** Ended runs that a verdict looks at; also the length of the strip on the mirror's page. */
 export const RECENT_RUNS = 30;
+/** Generations that are looked at for growth and for the habits of an upstream. */
+export const RECENT_GENERATIONS = 100;
 
 /** Undefined when no such mirror is configured. Reads memory and SQLite only, never the trees. */
 export function mirrorStatus(deps: StatusDeps, name: string): MirrorStatus | undefined {
@@ -95,10 +100,16 @@ function statusOf(deps: StatusDeps, mirror: TreeMirror, scrub: Scrub): MirrorSta
   const good = store.runs.lastGood(mirror.name);
   const lastGood = good ? publicRun(good, scrub) : null;
   const live = store.generations.live(mirror.name) ?? null;
+  const generations = store.generations.list(mirror.name, RECENT_GENERATIONS);
   const activity = engine.activity(mirror.name);
   const state = publicState(store.mirrors.get(mirror.name), scrub);
-  const period = schedulePeriod(mirror.schedule);
-  const verdict = decideVerdict({ now: deps.clock(), mirror, period, state, activity, ended, lastGood, live });
+  const now = deps.clock();
+  const verdict = decideVerdict({
+    ...{ now, mirror, state, activity, ended, lastGood, live },
+    period: schedulePeriod(mirror.schedule),
+    jitter: deps.settings().sync.jitter,
+    markerTimes: [...ended, ...generations].flatMap(({ markerTime }) => markerTime ?? []),
+  });
   const marked = [activity.running, ...ended].find((run) => run?.markerValue);
   return {
     name: mirror.name,
@@ -108,6 +119,7 @@ function statusOf(deps: StatusDeps, mirror: TreeMirror, scrub: Scrub): MirrorSta
     statusPath: `/status/${mirror.name}`,
     verdict: publicVerdict(verdict),
     published: live && publicGeneration(live),
+    growth: live && growthOf(live, generations, now),
     upstreams: mirror.upstreams.map((upstream) => publicUpstream(upstream, scrub)),
     schedule: scheduleWords(mirror.schedule),
     nextDueAt: state.nextDueAt,

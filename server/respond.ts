@@ -1,14 +1,26 @@
 import type { Request, Response } from 'express';
 import type { Problem } from './errors.js';
 
+/** A page and what programs get of the same facts. */
+export interface Page {
+  html(): string;
+  json(): unknown;
+  text?(): string;
+}
+
+/** A twin that was asked for by the end of the address. */
+export type Twin = 'json' | 'txt';
+
 /** Short enough to be true, long enough to carry a rush (RFC 5861 for the second part). */
 const STATUS_CACHE = 'max-age=15, stale-while-revalidate=60';
 
-/** Answers with a page or with the same facts as JSON, by `Accept` (RFC 9110 section 12.5.1). */
-export function sendPage(req: Request, res: Response, page: { html: () => string; json: () => unknown }): void {
-  res.vary('Accept').set('Cache-Control', STATUS_CACHE);
-  // without a preference, curl's for one, the page
-  if (req.accepts(['html', 'json']) === 'json') res.json(page.json());
+/** Answers with a page or with the same facts as JSON or text, by `twin`, else by `Accept` (RFC 9110 section 12.5.1). */
+export function sendPage(req: Request, res: Response, page: Page, twin: Twin | null = null): void {
+  res.set('Cache-Control', STATUS_CACHE);
+  if (twin === null) res.vary('Accept');
+  const format = twin ?? wantedTwin(req, page);
+  if (format === 'json') res.set('Access-Control-Allow-Origin', '*').json(page.json());
+  else if (format === 'txt' && page.text) res.type('text/plain; charset=utf-8').send(page.text());
   else res.type('html').send(page.html());
 }
 
@@ -28,4 +40,11 @@ export function sendProblem(req: Request, res: Response, problem: Problem, page:
 
 export function sendProblemJson(res: Response, problem: Problem): void {
   res.status(problem.status).type('application/problem+json').send(JSON.stringify(problem));
+}
+
+/** Without a preference, curl's for one, the page. */
+function wantedTwin(req: Request, page: Page): Twin | null {
+  const wanted = req.accepts(page.text ? ['html', 'json', 'text'] : ['html', 'json']);
+  if (wanted === 'json') return 'json';
+  return wanted === 'text' ? 'txt' : null;
 }

@@ -1,6 +1,5 @@
-import { open, type FileHandle } from 'node:fs/promises';
 import { Transform, type Readable } from 'node:stream';
-import { systemCode } from '../core/errors.js';
+import { openLog } from './open-log.js';
 import type { Scrub } from './scrub.js';
 
 /** Lines and bytes of a log's end that a page shows. */
@@ -15,8 +14,8 @@ export interface LogTail {
   readonly cut: boolean;
 }
 
-/** The last lines of a log, scrubbed; reads at most 256 KiB from its end. Null when there is no such log (any more). */
-export async function readLogTail(file: string, scrub: Scrub): Promise<LogTail | null> {
+/** The last `most` lines of a log, scrubbed; reads at most 256 KiB from its end. Null when there is no such log (any more). */
+export async function readLogTail(file: string, scrub: Scrub, most = TAIL_LINES): Promise<LogTail | null> {
   const handle = await openLog(file);
   if (!handle) return null;
   try {
@@ -26,7 +25,7 @@ export async function readLogTail(file: string, scrub: Scrub): Promise<LogTail |
     const lines = buffer.toString('utf8', 0, bytesRead).split('\n');
     if (lines.at(-1) === '') lines.pop();
     if (from > 0) lines.shift(); // its beginning is not here
-    return { lines: lines.slice(-TAIL_LINES).map((line) => scrub(line)), cut: from > 0 || lines.length > TAIL_LINES };
+    return { lines: lines.slice(-most).map((line) => scrub(line)), cut: from > 0 || lines.length > most };
   } finally {
     await handle.close();
   }
@@ -64,13 +63,4 @@ function scrubbedLines(scrub: Scrub): Transform {
       done(null, rest.length > 0 ? clean(rest) : '');
     },
   });
-}
-
-async function openLog(file: string): Promise<FileHandle | null> {
-  try {
-    return await open(file, 'r');
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return null;
-    throw error;
-  }
 }

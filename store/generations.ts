@@ -23,7 +23,6 @@ export class GenerationStore {
   readonly #setState: Database.Statement;
   readonly #confirm: Database.Statement;
   readonly #delete: Database.Statement;
-  readonly #mirrors: Database.Statement<[], { mirror: string }>;
 
   constructor(db: Database.Database) {
     this.#insert = db.prepare(`
@@ -40,7 +39,6 @@ export class GenerationStore {
       SET confirmed_at = @at, marker_value = @markerValue, marker_time = @markerTime
       WHERE id = @id`);
     this.#delete = db.prepare('DELETE FROM generations WHERE id = ?');
-    this.#mirrors = db.prepare('SELECT DISTINCT mirror FROM generations');
   }
 
   /** Returns the new generation with its id. */
@@ -86,11 +84,6 @@ export class GenerationStore {
 
   remove(id: number): void {
     this.#delete.run(id);
-  }
-
-  /** Names of all mirrors that have a generation. */
-  mirrors(): string[] {
-    return this.#mirrors.all().map((row) => row.mirror);
   }
 }
 

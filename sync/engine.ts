@@ -3,6 +3,7 @@ import type { Settings } from '../config/settings.js';
 import type { Layout } from '../content/layout.js';
 import type { PublishedTrees } from '../content/published-trees.js';
 import { switchLive } from '../content/publish.js';
+import { stagingAfterReturn } from '../core/generation.js';
 import type { Engine, EngineEvent, MirrorActivity } from '../core/engine.js';
 import { MillpondError } from '../core/errors.js';
 import type { Mirror } from '../core/mirror.js';
@@ -31,6 +32,9 @@ export interface SyncEngineOptions {
   readonly images?: ImageServices;
 }
 
+/** The disk of the database may be full, and somebody may make room. */
+const START_AGAIN_MS = 30_000;
+
 /** The one queue of runs: what is due is put in, and started when the limits allow. */
 export class SyncEngine implements Engine {
   readonly #queue = new RunQueue();
@@ -39,6 +43,9 @@ export class SyncEngine implements Engine {
   readonly #bandwidth: BandwidthPool;
   readonly #timetable: Timetable;
   #settings: Settings;
+  /** Mirrors whose trees are being switched by something else than a run. */
+  readonly #busy = new Set<string>();
+  #startLater: NodeJS.Timeout | undefined;
   #stopping = false;
 
   constructor(private readonly options: SyncEngineOptions) {
@@ -66,6 +73,7 @@ export class SyncEngine implements Engine {
   /** Ends all runs cleanly; they are taken up at the next start. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    clearTimeout(this.#startLater);
     this.#timetable.stop();
     const stop = new RunStop('shutdown', 'Millpond was stopped; the run goes on from here at the next start.');
     for (const active of this.#running.values()) active.stop(stop);
@@ -125,7 +133,7 @@ export class SyncEngine implements Engine {
     this.#mirror(mirror);
     const live = store.generations.live(mirror);
     const previous = store.generations.inState(mirror, 'previous');
-    if (this.#running.has(mirror))
+    if (this.#running.has(mirror) || this.#busy.has(mirror))
       throw new MillpondError('conflict', `${mirror} is being synced`, {
         hint: `Cancel that first: millpond cancel ${mirror}`,
       });
@@ -135,11 +143,16 @@ export class SyncEngine implements Engine {
       });
     // paused first: the next run would bring the rejected tree right back
     this.pause(mirror, `Rolled back to generation ${previous.id}; resume to take what upstream has.`);
-    await switchLive(layout, mirror, previous.slot);
+    this.#busy.add(mirror);
+    try {
+      await switchLive(layout, mirror, previous.slot);
+    } finally {
+      this.#busy.delete(mirror);
+    }
     store.transaction(() => {
       store.generations.setState(live.id, 'previous');
       store.generations.setState(previous.id, 'live');
-      store.mirrors.setStaging(mirror, null);
+      store.mirrors.setStaging(mirror, stagingAfterReturn({ from: live, to: previous }, 'continued'));
     });
     trees.set(mirror, {
       live: { generation: { ...previous, state: 'live' }, root: layout.slot(mirror, previous.slot) },
@@ -189,13 +202,31 @@ export class SyncEngine implements Engine {
   #startWhatMay(): void {
     while (!this.#stopping) {
       const running = [...this.#running.values()].map(({ run, hostKey }) => ({ run, hostKey }));
-      const next = this.#queue.takeNext(running, this.#settings.sync);
-      if (!next) return;
-      this.#startRun(next);
+      const next = this.#queue.takeNext(running, this.#settings.sync, (run) => this.#mayStart(run));
+      if (!next || !this.#startRun(next)) return;
     }
   }
 
-  #startRun({ run, hostKey }: QueuedRun): void {
+  /** A pause holds what waits as well, unless a person has asked for just this run. */
+  #mayStart({ mirror, force }: Run): boolean {
+    return !this.#busy.has(mirror) && (force || this.options.store.mirrors.get(mirror).pausedAt === null);
+  }
+
+  /** False when nothing can be started now: the run waits on, and it is tried again later. */
+  #startRun(queued: QueuedRun): boolean {
+    try {
+      this.#activate(queued);
+      return true;
+    } catch (error) {
+      this.options.log.error({ err: error, mirror: queued.run.mirror }, 'a run cannot be started; it is tried again');
+      this.#queue.put(queued);
+      clearTimeout(this.#startLater);
+      this.#startLater = setTimeout(() => this.#startWhatMay(), START_AGAIN_MS);
+      return false;
+    }
+  }
+
+  #activate({ run, hostKey }: QueuedRun): void {
     const { store, layout, trees, clock, log, images } = this.options;
     const mirror = run.mirror;
     const active = new ActiveRun({
@@ -205,6 +236,8 @@ export class SyncEngine implements Engine {
       onChange: (type, changed) => this.#emit({ type, mirror, run: changed }),
       onProgress: (progress) => this.#emit({ type: 'run.progress', mirror, runId: run.id, progress }),
       onPublished: () => this.#emit({ type: 'mirror.changed', mirror }),
+      // the next of a list takes a place at its own host
+      onUpstream: (upstream) => Object.assign(this.#running.get(mirror) ?? {}, { hostKey: upstream.hostKey }),
     });
     this.#running.set(mirror, Object.assign(active, { hostKey }));
     void active.ended.then((ended) => this.#onEnded(ended));

@@ -24,7 +24,6 @@ const REMEDIES: Readonly<Record<FailureClass, string>> = {
   refused: 'Check module, user and password, and ask the upstream whether it lets this machine in.',
   partial: 'Check the path of the upstream.',
   timeout: 'Try again later; check the firewall if it stays so.',
-  moving: 'Try again later.',
   'disk-full': 'Free space on the file system of temporary files.',
   local: 'Check "ssh_key:" and "options:", and that rsync and ssh are installed here and there.',
   killed: 'Something on this machine ended rsync: look at the system log.',

@@ -68,7 +68,7 @@ async function start(context: CliContext, configFile: string, source: Source): P
     ({ kind } = await buildRepository(repository, { env }));
     return startRsyncDaemon({ ...source.daemon, folder: repository, runFolder: join(folder, 'run'), env });
   };
-  const app = await startApp({ configFile, stdout: (line) => void context.line(line), companion });
+  const app = await startApp({ configFile, companion });
   await sayHowToUse(context, source, { kind, addresses: app.addresses });
   const refresh = setInterval(() => void refreshed(context, repository, env), REFRESH_EVERY_MS);
   return {

@@ -11,7 +11,7 @@ export function addServe(program: Command, context: CliContext): void {
       // loaded here, since the other commands are quicker without it
       const { startApp } = await import('../app.js');
       await runUntilSignal(context, async () => {
-        const app = await startApp({ configFile, stdout: (line) => void context.line(line) });
+        const app = await startApp({ configFile });
         const { addresses } = app;
         await context.print({ addresses }, () => `Millpond serves ${addresses.join(' and ')}`);
         return app;

@@ -33,19 +33,21 @@ const KEPT_VERSIONS = 2;
 
 /**
  * Builds the repository that the quick start mirrors: at `folder` what is exported, at `<folder>.private` its key and
- * working files. One that is complete stays as it is; one that is half built is thrown away first.
+ * working files. One that is complete stays as it is; one that is half built, or plain where there could be an archive,
+ * is thrown away first.
  */
 export async function buildRepository(
   folder: string,
   options: RepositoryOptions = {},
 ): Promise<{ kind: RepositoryKind }> {
   const known = await readState(folder);
-  if (known !== null) return { kind: known.kind };
+  const kind: RepositoryKind = (await haveTools(ARCHIVE_TOOLS)) ? 'apt' : 'plain';
+  // a plain one was made when the tools were missing
+  if (known !== null && (known.kind === 'apt' || kind === 'plain')) return { kind: known.kind };
   await rm(folder, { recursive: true, force: true });
   await rm(privateFolder(folder), { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   await mkdir(workFolder(folder), { recursive: true, mode: 0o700 });
-  const kind: RepositoryKind = (await haveTools(ARCHIVE_TOOLS)) ? 'apt' : 'plain';
   const now = options.now ?? Date.now;
   await writeState(
     folder,

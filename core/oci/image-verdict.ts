@@ -6,7 +6,7 @@ import { formatCount } from '../units.js';
 import { decideVerdict, type Verdict, type VerdictFacts } from '../verdict.js';
 
 /** All that the verdict on a repository of images may rest on. */
-export interface ImageVerdictFacts extends Omit<VerdictFacts, 'mirror' | 'live' | 'terms'> {
+export interface ImageVerdictFacts extends Omit<VerdictFacts, 'mirror' | 'live' | 'markerTimes' | 'terms'> {
   readonly mirror: Pick<SyncTarget, 'name' | 'stall' | 'retry'>;
   readonly tags: {
     readonly count: number;
@@ -25,7 +25,8 @@ export function decideImageVerdict(facts: ImageVerdictFacts): Verdict {
   const { tags, mirror, ...rest } = facts;
   const verdict = decideVerdict({
     ...rest,
-    mirror: { ...mirror, marker: DIGESTS },
+    mirror: { ...mirror, marker: DIGESTS, publish: 'slots' },
+    markerTimes: [],
     live: confirmedState(facts),
     terms: {
       serving: serving(tags),

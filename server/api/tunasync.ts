@@ -10,6 +10,7 @@ const NEVER = { text: '0001-01-01 00:00:00 +0000', seconds: -62_135_596_800 };
  */
 const STATUS: Readonly<Record<VerdictWord, string>> = {
   current: 'success',
+  'upstream-idle': 'success',
   behind: 'syncing',
   late: 'syncing',
   running: 'syncing',
@@ -31,7 +32,7 @@ export function tunasyncRow(status: MirrorStatus): Record<string, string | numbe
   return {
     name: status.name,
     is_master: true,
-    status: STATUS[status.verdict.word],
+    status: statusWord(status),
     ...time('last_update', status.published?.confirmedAt),
     ...time('last_started', latest?.startedAt),
     ...time('last_ended', status.lastRun?.endedAt),
@@ -43,6 +44,11 @@ export function tunasyncRow(status: MirrorStatus): Record<string, string | numbe
     x_verdict: status.verdict.word,
     x_reason: status.verdict.sentence,
   };
+}
+
+/** A mirror that has nothing yet is `none`, whatever goes on with its first sync: readers take the rest for usable. */
+function statusWord({ verdict, published }: MirrorStatus): string {
+  return published || verdict.word === 'paused' ? STATUS[verdict.word] : STATUS.new;
 }
 
 /** `2026-08-20 04:15:07 +0000`: Go's layout `2006-01-02 15:04:05 -0700`, in UTC. */

@@ -5,8 +5,8 @@ import { parseHttpDate } from './http-date.js';
 export interface Validators {
   /** With its quotes, and `W/` when it is weak. */
   readonly etag: string;
-  /** Milliseconds since the epoch; never later than `now`. */
-  readonly lastModified: number;
+  /** Milliseconds since the epoch; never later than `now`. Null where no time is known to grow with each change. */
+  readonly lastModified: number | null;
   /** When the request is answered, milliseconds since the epoch. */
   readonly now: number;
 }
@@ -18,12 +18,12 @@ export function evaluateConditions(headers: IncomingHttpHeaders, validators: Val
   const ifMatch = headers['if-match'];
   if (ifMatch !== undefined) {
     if (!matchesStrongly(ifMatch, validators.etag)) return 'failed';
-  } else if (isModifiedSince(headers['if-unmodified-since'], validators) === true) {
+  } else if (isModifiedSince(headers['if-unmodified-since'], validators)) {
     return 'failed';
   }
   const ifNoneMatch = headers['if-none-match'];
   if (ifNoneMatch !== undefined) return matchesWeakly(ifNoneMatch, validators.etag) ? 'not-modified' : 'proceed';
-  return isModifiedSince(headers['if-modified-since'], validators) === false ? 'not-modified' : 'proceed';
+  return isOfDate(headers['if-modified-since'], validators) ? 'not-modified' : 'proceed';
 }
 
 /**
@@ -34,6 +34,7 @@ export function isRangeFresh(ifRange: string | undefined, validators: Validators
   if (ifRange === undefined) return true;
   if (/^(?:W\/)?"/.test(ifRange)) return !isWeak(ifRange) && !isWeak(validators.etag) && ifRange === validators.etag;
   const date = parseHttpDate(ifRange, validators.now);
+  if (validators.lastModified === null) return false;
   const lastModified = wholeSeconds(validators.lastModified);
   return date === lastModified && wholeSeconds(validators.now) - lastModified >= 1000;
 }
@@ -48,10 +49,20 @@ function matchesWeakly(field: string, etag: string): boolean {
   return isAny(field) || entityTags(field).some((tag) => tag.replace(/^W\//, '') === etag.replace(/^W\//, ''));
 }
 
-/** True, false, or undefined where there is no valid date (RFC 9110 sections 13.1.3 and 13.1.4). */
-function isModifiedSince(field: string | undefined, validators: Validators): boolean | undefined {
-  const date = field === undefined ? undefined : parseHttpDate(field, validators.now);
-  return date === undefined ? undefined : wholeSeconds(validators.lastModified) > date;
+/** False also where either side has no valid date (RFC 9110 section 13.1.4). */
+function isModifiedSince(field: string | undefined, validators: Validators): boolean {
+  const { lastModified, now } = validators;
+  const date = field === undefined ? undefined : parseHttpDate(field, now);
+  return date !== undefined && lastModified !== null && wholeSeconds(lastModified) > date;
+}
+
+/**
+ * Whether If-Modified-Since names just the time that the file has. RFC 9110 section 13.1.3 would take an earlier file
+ * for the same as well; but after a rollback, here or upstream, an earlier file is another one.
+ */
+function isOfDate(field: string | undefined, { lastModified, now }: Validators): boolean {
+  const date = field === undefined ? undefined : parseHttpDate(field, now);
+  return date !== undefined && lastModified !== null && wholeSeconds(lastModified) === date;
 }
 
 function isAny(field: string): boolean {

@@ -44,7 +44,12 @@ export async function sendFile(
   const headers = { ...common, ...safetyHeaders(type), 'Accept-Ranges': 'bytes' };
   const range = rangeOf(request, validators, size);
   if (range.kind === 'unsatisfiable') {
-    const refused = { ...headers, 'Content-Range': `bytes */${size}` };
+    // the refusal is none of the file: not to be kept as long as that, and without what it is compared by
+    const refused = {
+      'Cache-Control': 'no-store',
+      'Content-Range': `bytes */${size}`,
+      'Accept-Ranges': 'bytes',
+    };
     return sendShortAnswer(request, response, { status: 416, headers: refused, text: `The file has ${size} bytes.` });
   }
   if (range.kind === 'ranges') return sendRanges(response, file, headers, { type, ranges: range.ranges });
@@ -73,7 +78,7 @@ function asText(field: string | string[] | undefined): string | undefined {
 }
 
 /** What a 200 and a 304 have in common (RFC 9110 section 15.4.5). */
-function commonHeaders(file: ServedFile, validators: Validators): OutgoingHttpHeaders {
+function commonHeaders(file: ServedFile, validators: Validators & { lastModified: number }): OutgoingHttpHeaders {
   return {
     ETag: validators.etag,
     'Last-Modified': formatHttpDate(validators.lastModified),

@@ -4,8 +4,7 @@ import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:
 import { setImmediate } from 'node:timers/promises';
 import { BodyWriter } from './body-writer.js';
 import { INDEX_CACHE } from './cache-rules.js';
-import { evaluateConditions } from './conditions.js';
-import { formatHttpDate } from './http-date.js';
+import { evaluateConditions, type Validators } from './conditions.js';
 import { chooseFormat, formatListing, type FormattedListing, type ListingFormat } from './listing-formats.js';
 import { buildListing, readListingQuery, type Listing, type ListingPlace, type ListingRenderer } from './listing.js';
 import type { FolderEntry } from './read-folder.js';
@@ -41,7 +40,6 @@ export async function sendListing(
   const validators = listingValidators(folder, format, options.now);
   const common = {
     ETag: validators.etag,
-    'Last-Modified': formatHttpDate(validators.lastModified),
     'Cache-Control': INDEX_CACHE,
     Vary: 'Accept',
   };
@@ -68,17 +66,14 @@ export async function sendListing(
 
 /**
  * A weak entity tag (RFC 9110 section 8.8.1) of what the page is made from: the generation with its last confirmation,
- * the folder's own time (for trees that are changed in place), and the format.
+ * the folder's own time (for trees that are changed in place), and the format. No Last-Modified: a rollback brings back
+ * a folder and a generation that are older than what a client has, and it would go on with that.
  */
-function listingValidators(
-  folder: ServedFolder,
-  format: ListingFormat,
-  now: number,
-): { etag: string; lastModified: number; now: number } {
+function listingValidators(folder: ServedFolder, format: ListingFormat, now: number): Validators {
   const { generation } = folder.place;
   const facts = [generation.id, generation.publishedAt, generation.confirmedAt, folder.stats.mtimeMs, format];
   const digest = createHash('sha256').update(JSON.stringify(facts)).digest('base64url').slice(0, 16);
-  return { etag: `W/"${digest}"`, lastModified: Math.min(generation.publishedAt, now), now };
+  return { etag: `W/"${digest}"`, lastModified: null, now };
 }
 
 function pageHeaders(format: ListingFormat, renderer: ListingRenderer): OutgoingHttpHeaders {

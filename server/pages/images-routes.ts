@@ -135,10 +135,11 @@ async function answerRun({ deps, frameOf, repository, req, res }: Asked, id: str
   }
   const log = await readLogTail(file, scrub);
   const { stages, progress, ...run } = details;
+  const nextDueAt = repository.status?.nextDueAt ?? null;
   const events = run.phase === 'ended' ? {} : { events: eventsOf(name) };
   const frame = frameOf({ title: `${name}: run ${id}`, section: 'images', ...events });
   sendPage(req, res, {
-    html: () => renderRun(frame, { mirrorTitle, run, stages, progress, log }),
+    html: () => renderRun(frame, { mirrorTitle, run, stages, progress, log, nextDueAt }),
     json: () => details,
   });
   return true;

@@ -1,45 +1,89 @@
+import type { Generation } from '../../core/generation.js';
 import type { Run } from '../../core/run.js';
 import { formatBytes, formatCount } from '../../core/units.js';
+import { growthWords } from '../growth.js';
+import { lagWords } from '../lag.js';
 import type { MirrorStatus } from '../mirror-status.js';
+import type { LogTail } from '../run-log.js';
 import { verdictView, type PageFrame } from './page-frame.js';
 import { runStrip } from './run-strip.js';
-import { progressView, runHref, runRow } from './run-view.js';
+import { changeRows, logView, outcomeSign, progressView, runHref, runRow } from './run-view.js';
+import { sizeLine } from './size-line.js';
 import { timeOrNull } from './time-view.js';
 import { renderView } from './view.js';
 
-/** `/status/<mirror>`. `runs` are the newest, newest first; `address` is where the tree is served, null before it is. */
-export function renderMirror(
-  frame: PageFrame,
-  status: MirrorStatus,
-  more: { runs: readonly Run[]; address: string | null },
-): string {
+export interface MirrorPage {
+  /** Where the tree is served; null before it is. */
+  readonly address: string | null;
+  /** The newest, newest first. */
+  readonly runs: readonly Run[];
+  /** The newest run that brought something; null when none is known any more. */
+  readonly changed: Run | null;
+  /** The newest, newest first. */
+  readonly generations: readonly Generation[];
+  /** The end of the newest run's log. */
+  readonly log: LogTail | null;
+}
+
+/** Runs in the open table; the others can be unfolded. */
+const OPEN_RUNS = 5;
+
+/** `/status/<mirror>`. */
+export function renderMirror(frame: PageFrame, status: MirrorStatus, page: MirrorPage): string {
   const { now } = frame;
-  const { running, published } = status;
+  const { running } = status;
+  const rows = page.runs.map((run) => runRow(run, now));
+  const [newest] = page.runs;
   return renderView('mirror', {
     ...frame,
     name: status.name,
     mirrorTitle: status.title,
     description: status.description,
-    browse: published ? status.path : null,
-    address: more.address,
+    browse: status.published ? status.path : null,
+    address: page.address,
     verdict: verdictView(status.verdict, now),
     progress: running && { ...progressView(running, status.progress), href: runHref(running), id: running.id },
     paused: status.paused && { time: timeOrNull(status.paused.at, now), reason: status.paused.reason },
-    published: published && {
-      id: published.id,
-      published: timeOrNull(published.publishedAt, now),
-      confirmed: timeOrNull(published.confirmedAt, now),
-      markerTime: timeOrNull(published.markerTime, now),
-      files: formatCount(published.files),
-      size: formatBytes(published.bytes),
-    },
+    published: publishedView(status, now),
     marker: status.marker,
     upstreamMarker: timeOrNull(status.upstreamMarker?.time, now),
     upstreams: status.upstreams,
     schedule: status.schedule,
     next: timeOrNull(status.verdict.nextAt, now),
     inPlace: status.publish === 'in-place',
-    runs: more.runs.map((run) => runRow(run, now)),
-    strip: runStrip(more.runs, now),
+    runs: rows.slice(0, OPEN_RUNS),
+    olderRuns: rows.slice(OPEN_RUNS),
+    strip: runStrip(page.runs, now),
+    changed: page.changed && changedView(page.changed, now),
+    growth: status.growth && growthWords(status.growth, now),
+    size: sizeLine(page.generations, now),
+    log: logView(page.log),
+    logRun: newest ? { id: newest.id, href: runHref(newest), ...outcomeSign(newest) } : null,
+    twins: { json: `${status.statusPath}.json`, text: `${status.statusPath}.txt` },
   });
+}
+
+function publishedView(status: MirrorStatus, now: number): object | null {
+  const { published } = status;
+  return (
+    published && {
+      id: published.id,
+      published: timeOrNull(published.publishedAt, now),
+      confirmed: timeOrNull(published.confirmedAt, now),
+      markerTime: timeOrNull(published.markerTime, now),
+      files: formatCount(published.files),
+      size: formatBytes(published.bytes),
+      behind: lagWords(status),
+    }
+  );
+}
+
+function changedView(run: Run, now: number): object {
+  return {
+    id: run.id,
+    href: runHref(run),
+    time: timeOrNull(run.endedAt, now),
+    received: formatBytes(run.numbers.receivedBytes),
+    rows: changeRows(run),
+  };
 }

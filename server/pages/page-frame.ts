@@ -1,7 +1,7 @@
 import type { Settings } from '../../config/settings.js';
 import type { PublicVerdict } from '../mirror-status.js';
 import { assetUrl } from './assets.js';
-import { sentenceView, timeOrNull, type SentenceView, type TimeView } from './time-view.js';
+import { PAGE_SECONDS, sentenceView, timeOrNull, type SentenceView, type TimeView } from './time-view.js';
 
 /** What every page shows around its own part. */
 export interface PageFrame {
@@ -13,7 +13,7 @@ export interface PageFrame {
   readonly hasImages: boolean;
   /** Address of the events that this page follows when script runs; null = none. */
   readonly events: string | null;
-  /** Milliseconds since the epoch on the server's clock. */
+  /** Milliseconds since the epoch on the server's clock, cut to whole 15 s: a page is the same until then. */
   readonly now: number;
   readonly assets: { readonly css: string; readonly script: string; readonly logo: string; readonly pond: string };
   readonly version: string;
@@ -42,7 +42,7 @@ export function pageFrame(
     section: page.section,
     hasImages: context.hasImages,
     events: page.events ?? null,
-    now: context.now,
+    now: Math.floor(context.now / (PAGE_SECONDS * 1000)) * PAGE_SECONDS * 1000,
     assets: {
       css: assetUrl('site.css'),
       script: assetUrl('site.js'),

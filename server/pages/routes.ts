@@ -1,10 +1,11 @@
 import { Router, type Request, type Response } from 'express';
 import { MillpondError } from '../../core/errors.js';
+import type { Run } from '../../core/run.js';
 import { configuredMirror, mirrorsData, readRunId } from '../api/routes.js';
 import { hasImages } from '../images-view.js';
-import { allMirrorStatuses, RECENT_RUNS } from '../mirror-status.js';
+import { allMirrorStatuses, publicRun, RECENT_GENERATIONS, RECENT_RUNS, type MirrorStatus } from '../mirror-status.js';
 import { publicRuns, runDetails } from '../public-view.js';
-import { sendPage } from '../respond.js';
+import { sendPage, type Twin } from '../respond.js';
 import { openPublicLog, readLogTail } from '../run-log.js';
 import { scrubberFor } from '../scrub.js';
 import type { ServerDeps } from '../server-deps.js';
@@ -14,16 +15,21 @@ import { imagePageRoutes } from './images-routes.js';
 import { renderMirror } from './mirror.js';
 import { pageFrame, type PageFrame } from './page-frame.js';
 import { renderRun } from './run.js';
-import { passesFilter, renderStatus } from './status.js';
+import { chosen, readFilter, renderStatus } from './status.js';
+import { mirrorText, statusText } from './status-text.js';
 import { sendWholeLog } from './whole-log.js';
 
 const ALL_EVENTS = '/api/v1/events';
+/** Lines of the newest log on the page of a mirror; the page of the run has more. */
+const MIRROR_LOG_LINES = 20;
 
-/** What people read in a browser; each page answers `Accept: application/json` with its twin. */
+/** What people read in a browser; each page has its twins for programs, by the end of the address or by `Accept`. */
 export function pageRoutes(deps: ServerDeps): Router {
   const router = Router();
   router.get('/', (req, res) => answerHome(deps, req, res));
-  router.get('/status', (req, res) => answerStatus(deps, req, res));
+  router.get('/status', (req, res) => answerStatus(deps, null, req, res));
+  router.get('/status.json', (req, res) => answerStatus(deps, 'json', req, res));
+  router.get('/status.txt', (req, res) => answerStatus(deps, 'txt', req, res));
   router.get('/status/:mirror', (req, res) => answerMirror(deps, req.params.mirror, req, res));
   router.get('/status/:mirror/runs/:id', (req, res) => answerRun(deps, req.params, req, res));
   router.use(imagePageRoutes(deps, (page) => frameFor(deps, page)));
@@ -55,40 +61,66 @@ function answerHome(deps: ServerDeps, req: Request, res: Response): void {
   });
 }
 
-function answerStatus(deps: ServerDeps, req: Request, res: Response): void {
-  const filter = { state: textOf(req, 'state'), query: textOf(req, 'q') };
+function answerStatus(deps: ServerDeps, twin: Twin | null, req: Request, res: Response): void {
+  const filter = readFilter((name) => textOf(req, name));
   const statuses = allMirrorStatuses(deps);
-  const frame = () => frameFor(deps, { title: 'Status', section: 'status', events: ALL_EVENTS });
-  sendPage(req, res, {
-    html: () => renderStatus(frame(), statuses, filter),
-    json: () =>
-      mirrorsData(
-        deps,
-        statuses.filter((status) => passesFilter(status, filter)),
-      ),
-  });
+  const frame = frameFor(deps, { title: 'Status', section: 'status', events: ALL_EVENTS });
+  sendPage(
+    req,
+    res,
+    {
+      html: () => renderStatus(frame, statuses, filter),
+      json: () => mirrorsData(deps, chosen(statuses, filter)),
+      text: () => statusText({ site: frame.site.name, now: frame.now }, statuses, chosen(statuses, filter)),
+    },
+    twin,
+  );
 }
 
-function answerMirror(deps: ServerDeps, name: string, req: Request, res: Response): void {
+async function answerMirror(deps: ServerDeps, asked: string, req: Request, res: Response): Promise<void> {
+  const { name, twin } = mirrorAndTwin(deps, asked);
   const status = configuredMirror(deps, name);
+  const runs = publicRuns(deps, name, RECENT_RUNS);
   const { url } = deps.settings().site;
-  const title = `${status.title}: status`;
-  sendPage(req, res, {
-    html: () =>
-      renderMirror(frameFor(deps, { title, section: 'status', events: eventsOf(name) }), status, {
-        runs: publicRuns(deps, name, RECENT_RUNS),
-        address: url !== null && status.published ? `${url}${status.path}` : null,
-      }),
-    json: () => status,
-  });
+  const frame = frameFor(deps, { title: `${status.title}: status`, section: 'status', events: eventsOf(name) });
+  const [newest] = runs;
+  const page = {
+    address: url !== null && status.published ? `${url}${status.path}` : null,
+    runs,
+    changed: lastChange(deps, status, runs),
+    generations: deps.store.generations.list(name, RECENT_GENERATIONS),
+    log: newest
+      ? await readLogTail(deps.layout.log(name, newest.id), scrubberFor(deps.settings()), MIRROR_LOG_LINES)
+      : null,
+  };
+  sendPage(
+    req,
+    res,
+    {
+      html: () => renderMirror(frame, status, page),
+      json: () => status,
+      text: () => mirrorText(status, runs, frame.now),
+    },
+    twin,
+  );
+}
+
+/** The newest run that brought something: among the recent ones, else the one that made the tree that is served. */
+function lastChange(deps: ServerDeps, { published }: MirrorStatus, runs: readonly Run[]): Run | null {
+  const recent = runs.find(({ outcome }) => outcome === 'updated');
+  if (recent || !published?.runId) return recent ?? null;
+  const made = deps.store.runs.get(published.runId);
+  return made ? publicRun(made, scrubberFor(deps.settings())) : null;
 }
 
 async function answerRun(
   deps: ServerDeps,
-  { mirror, id }: { mirror: string; id: string },
+  asked: { mirror: string; id: string },
   req: Request,
   res: Response,
 ): Promise<void> {
+  const { mirror } = asked;
+  const { stem: id, twin } = splitTwin(asked.id, ['json']);
   const status = configuredMirror(deps, mirror);
   const details = runDetails(deps, readRunId(id));
   if (details.mirror !== mirror)
@@ -103,10 +135,28 @@ async function answerRun(
   const isOver = run.phase === 'ended';
   const title = `${status.title}: run ${id}`;
   const frame = frameFor(deps, { title, section: 'status', ...(isOver ? {} : { events: eventsOf(mirror) }) });
-  sendPage(req, res, {
-    html: () => renderRun(frame, { mirrorTitle: status.title, run, stages, progress, log }),
-    json: () => details,
-  });
+  const { nextDueAt } = status;
+  sendPage(
+    req,
+    res,
+    {
+      html: () => renderRun(frame, { mirrorTitle: status.title, run, stages, progress, log, nextDueAt }),
+      json: () => details,
+    },
+    twin,
+  );
+}
+
+/** A mirror may itself be called "x.json"; then that is meant. */
+function mirrorAndTwin(deps: ServerDeps, asked: string): { name: string; twin: Twin | null } {
+  if (deps.settings().mirrors.has(asked)) return { name: asked, twin: null };
+  const { stem, twin } = splitTwin(asked, ['json', 'txt']);
+  return { name: stem, twin };
+}
+
+function splitTwin(asked: string, twins: readonly Twin[]): { stem: string; twin: Twin | null } {
+  const twin = twins.find((each) => asked.endsWith(`.${each}`)) ?? null;
+  return { stem: twin === null ? asked : asked.slice(0, -twin.length - 1), twin };
 }
 
 function eventsOf(mirror: string): string {

@@ -2,6 +2,7 @@ import type { Run, RunOutcome, RunProgress } from '../../core/run.js';
 import { moment, say, type Sentence } from '../../core/sentence.js';
 import { formatBytes, formatCount, formatDuration } from '../../core/units.js';
 import { failureWords, phaseWords } from '../../core/verdict-words.js';
+import type { LogTail } from '../run-log.js';
 import { timeOrNull, type TimeView } from './time-view.js';
 
 /** A run in a table of runs. */
@@ -17,6 +18,13 @@ export interface RunRow {
   readonly received: string;
   readonly changes: string;
   readonly message: string;
+}
+
+/** A line of a table of what a run moved. */
+export interface NumberRow {
+  readonly label: string;
+  readonly files: string;
+  readonly bytes: string;
 }
 
 /** Live progress as templates show it; `percent` is a whole number. */
@@ -71,6 +79,21 @@ export function runRow(run: Run, now: number): RunRow {
     changes: `+${formatCount(addedFiles)} −${formatCount(deletedFiles)}`,
     message: run.message ?? '',
   };
+}
+
+/** What a run changed in the tree. */
+export function changeRows({ numbers }: Run): NumberRow[] {
+  const { transferredFiles, transferredBytes, addedFiles, addedBytes, deletedFiles, deletedBytes } = numbers;
+  return [
+    { label: 'Added', files: formatCount(addedFiles), bytes: formatBytes(addedBytes) },
+    { label: 'Deleted', files: formatCount(deletedFiles), bytes: formatBytes(deletedBytes) },
+    { label: 'Transferred', files: formatCount(transferredFiles), bytes: formatBytes(transferredBytes) },
+  ];
+}
+
+/** The end of a log as templates show it. */
+export function logView(log: LogTail | null): { text: string; count: number; cut: boolean } | null {
+  return log && { text: log.lines.join('\n'), count: log.lines.length, cut: log.cut };
 }
 
 /** Word, shape and tone of a run, ended or not. */

@@ -4,7 +4,17 @@ import { formatBytes, formatCount, formatDuration } from '../../core/units.js';
 import { failureWords } from '../../core/verdict-words.js';
 import type { LogTail } from '../run-log.js';
 import type { PageFrame } from './page-frame.js';
-import { isOfImages, outcomeSign, progressView, runHref, runRow, runSentence } from './run-view.js';
+import {
+  changeRows,
+  isOfImages,
+  logView,
+  outcomeSign,
+  progressView,
+  runHref,
+  runRow,
+  runSentence,
+  type NumberRow,
+} from './run-view.js';
 import { sentenceView, timeOrNull } from './time-view.js';
 import { renderView } from './view.js';
 
@@ -14,6 +24,8 @@ export interface RunPage {
   readonly stages: readonly RunStage[];
   readonly progress: RunProgress | null;
   readonly log: LogTail | null;
+  /** When the mirror is due next; the try that a failed run has planned may have been given up. */
+  readonly nextDueAt: number | null;
 }
 
 /** `/status/<mirror>/runs/<id>`. */
@@ -37,7 +49,7 @@ export function renderRun(frame: PageFrame, page: RunPage): string {
     queued: timeOrNull(run.queuedAt, now),
     started: timeOrNull(run.startedAt, now),
     ended: timeOrNull(run.endedAt, now),
-    retry: timeOrNull(run.retryAt, now),
+    retry: timeOrNull(run.retryAt === page.nextDueAt ? run.retryAt : null, now),
     failure: run.failure && { word: run.failure, text: failureWords(run.failure) },
     exitCode: run.exitCode,
     upstream: run.upstream,
@@ -45,28 +57,23 @@ export function renderRun(frame: PageFrame, page: RunPage): string {
     markerTime: timeOrNull(run.markerTime, now),
     numbers: numberRows(run),
     stages: page.stages.map((stage) => stageRow(stage, now)),
-    log: page.log && { text: page.log.lines.join('\n'), count: page.log.lines.length, cut: page.log.cut },
+    log: logView(page.log),
     fullLog: `${runHref(run)}?log=full`,
+    twins: { json: `${runHref(run)}.json`, text: null },
   });
 }
 
-function numberRows(run: Run): { label: string; files: string; bytes: string }[] {
-  const { numbers } = run;
+function numberRows(run: Run): NumberRow[] {
+  const { totalFiles, totalBytes, receivedBytes, speedup } = run.numbers;
   return [
-    {
-      label: 'Transferred',
-      files: formatCount(numbers.transferredFiles),
-      bytes: formatBytes(numbers.transferredBytes),
-    },
-    { label: 'Added', files: formatCount(numbers.addedFiles), bytes: formatBytes(numbers.addedBytes) },
-    { label: 'Deleted', files: formatCount(numbers.deletedFiles), bytes: formatBytes(numbers.deletedBytes) },
+    ...changeRows(run),
     {
       label: isOfImages(run) ? 'Whole repository' : 'Whole tree',
-      files: formatCount(numbers.totalFiles),
-      bytes: formatBytes(numbers.totalBytes),
+      files: formatCount(totalFiles),
+      bytes: formatBytes(totalBytes),
     },
-    { label: 'Over the wire', files: '', bytes: formatBytes(numbers.receivedBytes) },
-    { label: 'Speedup', files: '', bytes: numbers.speedup > 0 ? `${formatCount(numbers.speedup)} ×` : '–' },
+    { label: 'Over the wire', files: '', bytes: formatBytes(receivedBytes) },
+    { label: 'Speedup', files: '', bytes: speedup > 0 ? `${formatCount(speedup)} ×` : '–' },
   ];
 }
 

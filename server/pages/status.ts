@@ -1,16 +1,21 @@
 import { formatBytes } from '../../core/units.js';
 import { VERDICT_SIGNS, type VerdictWord } from '../../core/verdict-words.js';
+import { growthWords } from '../growth.js';
+import { lagWords } from '../lag.js';
 import { summaryOf, type MirrorStatus } from '../mirror-status.js';
 import { matchesQuery } from './home.js';
 import { verdictView, type PageFrame } from './page-frame.js';
 import { outcomeSign, runHref } from './run-view.js';
-import { timeOrNull } from './time-view.js';
+import { inOrder, orderText, readOrder, STATUS_COLUMNS, type StatusOrder } from './status-order.js';
+import { timeOrNull, timeView } from './time-view.js';
 import { renderView } from './view.js';
 
+/** What of the mirrors is shown, and in which order. */
 export interface StatusFilter {
   /** A verdict word, `attention`, or empty for all. */
   readonly state: string;
   readonly query: string;
+  readonly order: StatusOrder;
 }
 
 /** `/status`: what needs attention, worst first, then all mirrors. */
@@ -18,26 +23,38 @@ export function renderStatus(frame: PageFrame, statuses: readonly MirrorStatus[]
   const { states, text } = summaryOf(statuses);
   return renderView('status', {
     ...frame,
-    filter,
+    filter: { state: filter.state, query: filter.query, sort: orderText(filter.order) },
+    refreshed: timeView(frame.now, frame.now),
     summary: text,
     total: statuses.length,
     choices: stateChoices(states),
+    orders: orderChoices(),
+    columns: columnViews(filter),
+    twins: { json: `/status.json${queryOf(filter)}`, text: `/status.txt${queryOf(filter)}` },
     attention: needingAttention(statuses).map((status) => ({
       title: status.title,
       status: status.statusPath,
       verdict: verdictView(status.verdict, frame.now),
     })),
-    mirrors: statuses.filter((status) => passesFilter(status, filter)).map((status) => statusRow(status, frame.now)),
+    mirrors: chosen(statuses, filter).map((status) => statusRow(status, frame.now)),
   });
 }
 
-export function passesFilter(status: MirrorStatus, filter: StatusFilter): boolean {
+/** The mirrors that pass the filter, in its order. */
+export function chosen(statuses: readonly MirrorStatus[], filter: StatusFilter): MirrorStatus[] {
+  return inOrder(
+    statuses.filter((status) => passesFilter(status, filter)),
+    filter.order,
+  );
+}
+
+function passesFilter(status: MirrorStatus, filter: StatusFilter): boolean {
   const { word, attention } = status.verdict;
   const inState = filter.state === '' || filter.state === word || (filter.state === 'attention' && attention !== null);
   return inState && matchesQuery(status, filter.query);
 }
 
-function needingAttention(statuses: readonly MirrorStatus[]): MirrorStatus[] {
+export function needingAttention(statuses: readonly MirrorStatus[]): MirrorStatus[] {
   const rank = (status: MirrorStatus) => status.verdict.attention ?? Number.MAX_SAFE_INTEGER;
   return statuses.filter((status) => status.verdict.attention !== null).sort((a, b) => rank(a) - rank(b));
 }
@@ -51,13 +68,53 @@ function stateChoices(states: Partial<Record<VerdictWord, number>>): { value: st
   ];
 }
 
+/** The same as the links in the heads of columns, for screens that have no room for those. */
+function orderChoices(): { value: string; label: string }[] {
+  return [
+    { value: '', label: 'as configured' },
+    { value: 'name', label: 'name' },
+    { value: 'state', label: 'worst first' },
+    { value: '-behind', label: 'furthest behind' },
+    { value: 'step', label: 'longest not in step' },
+    { value: '-try', label: 'tried last' },
+    { value: 'next', label: 'next to come' },
+    { value: '-size', label: 'largest' },
+  ];
+}
+
+function columnViews(filter: StatusFilter): object[] {
+  const { order } = filter;
+  return STATUS_COLUMNS.map(({ column, label }) => {
+    const isSorted = order.column === column;
+    const descending = isSorted && !order.descending;
+    return {
+      label,
+      numeric: column === 'size',
+      href: `/status${queryOf({ ...filter, order: { column, descending } })}`,
+      sorted: isSorted ? (order.descending ? 'descending' : 'ascending') : 'none',
+      arrow: isSorted ? (order.descending ? '↓' : '↑') : '',
+    };
+  });
+}
+
+/** The filter as the query of an address, with its question mark; empty for all mirrors as they are configured. */
+function queryOf({ state, query, order }: StatusFilter): string {
+  const given = Object.entries({ q: query, state, sort: orderText(order) }).filter(([, value]) => value !== '');
+  return given.length === 0 ? '' : `?${new URLSearchParams(given).toString()}`;
+}
+
+export function readFilter(text: (name: string) => string): StatusFilter {
+  return { state: text('state'), query: text('q'), order: readOrder(text('sort')) };
+}
+
 function statusRow(status: MirrorStatus, now: number): object {
-  const { lastRun, published } = status;
+  const { lastRun, published, growth } = status;
   return {
     name: status.name,
     title: status.title,
     status: status.statusPath,
     verdict: verdictView(status.verdict, now),
+    behind: lagWords(status),
     lastGood: timeOrNull(published?.confirmedAt, now),
     lastTry: lastRun && {
       href: runHref(lastRun),
@@ -66,6 +123,7 @@ function statusRow(status: MirrorStatus, now: number): object {
     },
     next: timeOrNull(status.verdict.nextAt, now),
     size: published ? formatBytes(published.bytes) : '–',
+    growth: growth ? growthWords(growth, now) : '',
     upstream: status.upstreams[0] ?? '',
   };
 }

@@ -11,6 +11,9 @@ export interface TimeView {
 /** A sentence as a template shows it: parts that are either text or a moment. */
 export type SentenceView = readonly ({ readonly text: string } | { readonly time: TimeView })[];
 
+/** A page shows the time of its making cut to so many seconds, and stays the same for as long. */
+export const PAGE_SECONDS = 15;
+
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
 /** `at` and `now` are milliseconds since the epoch. */
@@ -39,7 +42,7 @@ function absoluteTime(at: number, now: number): string {
 
 function relativeTime(at: number, now: number): string {
   const seconds = Math.round(Math.abs(now - at) / 1000);
-  if (seconds < 5) return 'now';
+  if (seconds <= PAGE_SECONDS) return 'now';
   const span = largestUnit(seconds);
   return at > now ? `in ${span}` : `${span} ago`;
 }

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { messageOf } from '../../core/errors.js';
+import { messageOf, MillpondError } from '../../core/errors.js';
 import { backoffAfter, type FailureClass } from '../../core/failure.js';
 import { RUN_ACTIONS, NO_NUMBERS, type Run, type RunPhase, type RunProgress } from '../../core/run.js';
+import type { Upstream } from '../../core/upstream.js';
 import type { Log } from '../../platform/log.js';
 import { UPSTREAM_KINDS } from '../upstreams/kinds.js';
 import type { ImageServices } from '../upstreams/oci/image-services.js';
@@ -23,6 +24,7 @@ export interface ActiveRunOptions extends Pick<
   readonly onChange: (type: 'run.started' | 'run.phase' | 'run.ended', run: Run) => void;
   readonly onProgress: (progress: RunProgress) => void;
   readonly onPublished: () => void;
+  readonly onUpstream: (upstream: Upstream) => void;
 }
 
 /** A run under way: it is recorded at each step, can be stopped, and always comes to a recorded end. */
@@ -40,8 +42,9 @@ export class ActiveRun {
   constructor(private readonly options: ActiveRunOptions) {
     const { clock, layout, store } = options;
     this.lastByteAt = clock();
+    // first what may fail and leaves nothing behind
+    this.#runLog = new RunLog(layout.log(options.run.mirror, options.run.id), clock);
     this.run = store.runs.update(options.run.id, { phase: 'probe', startedAt: clock() });
-    this.#runLog = new RunLog(layout.log(this.run.mirror, this.run.id), clock);
     options.onChange('run.started', this.run);
     this.ended = this.#perform();
   }
@@ -93,7 +96,8 @@ export class ActiveRun {
   }
 
   #context(): RunContext {
-    const { mirror, settings, store, layout, trees, bandwidth, clock, onPublished, images = null } = this.options;
+    const { mirror, settings, store, layout, trees, bandwidth, clock, images = null } = this.options;
+    const { onPublished, onUpstream } = this.options;
     return {
       ...{ run: this.run, mirror, settings, store, layout, trees, bandwidth, clock, images },
       log: this.#runLog,
@@ -103,6 +107,7 @@ export class ActiveRun {
         phase: (phase) => this.#enter(phase),
         progress: (progress) => this.#tellProgress(progress),
         activity: () => (this.lastByteAt = this.options.clock()),
+        upstream: onUpstream,
         published: onPublished,
       },
     };
@@ -129,8 +134,12 @@ export class ActiveRun {
       if (reason.kind === 'timeout') return this.#failed('timeout', reason.message);
       return { outcome: reason.kind === 'cancelled' ? 'cancelled' : 'interrupted', message: reason.message };
     }
-    if (error instanceof RunFailure) return this.#failed(error.failure, error.message, error.notBefore);
+    if (error instanceof RunFailure) {
+      this.#tally.exitCode = error.exitCode ?? this.#tally.exitCode;
+      return this.#failed(error.failure, error.message, error.notBefore);
+    }
     if (isDiskFull(error)) return this.#failed('disk-full', `The disk is full: ${messageOf(error)}`);
+    if (error instanceof MillpondError) return this.#failed('local', `${error.message}. ${error.hint}`.trim());
     this.options.log.error({ err: error, mirror: this.run.mirror, run: this.run.id }, 'a run failed in an unknown way');
     return this.#failed('local', `This program failed: ${messageOf(error)}`);
   }

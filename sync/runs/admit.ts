@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises';
 import { formatBytes } from '../../core/units.js';
 import { diskSpace, reserveBytes } from '../../platform/disk-space.js';
 import type { RunContext } from './run-context.js';
@@ -12,7 +13,8 @@ const RUNS_LOOKED_AT = 5;
  */
 export async function admit(context: RunContext): Promise<void> {
   const { settings, layout, mirror } = context;
-  const disk = await diskSpace(layout.data);
+  await mkdir(layout.mirror(mirror.name), { recursive: true });
+  const disk = await diskSpace(layout.mirror(mirror.name)); // it may be a file system of its own
   const reserve = reserveBytes(settings.sync.reserve, disk);
   const estimate = usualBytes(context);
   if (disk.free - estimate >= reserve) return;

@@ -6,10 +6,10 @@ import { RunFailure } from './run-failure.js';
 const LOOK_EVERY_MS = 2_000;
 
 /** Aborts its signal with a RunFailure as soon as a pull has used up what is not reserved of the disk. */
-export function watchDisk({ settings, layout }: RunContext): { signal: AbortSignal; stop: () => void } {
+export function watchDisk({ settings, layout, mirror }: RunContext): { signal: AbortSignal; stop: () => void } {
   const controller = new AbortController();
   const timer = setInterval(() => {
-    void diskSpace(layout.data).then(
+    void diskSpace(layout.mirror(mirror.name)).then(
       (disk) => {
         const reserve = reserveBytes(settings.sync.reserve, disk);
         if (disk.free >= reserve) return;

@@ -1,4 +1,7 @@
+import { flushTree } from '../../content/publish.js';
 import type { FailureClass } from '../../core/failure.js';
+import type { Generation } from '../../core/generation.js';
+import type { Stage } from '../../core/mirror.js';
 import { formatBytes, formatCount, formatFiles } from '../../core/units.js';
 import { parseUpstream, type Upstream } from '../../core/upstream.js';
 import { admit } from './admit.js';
@@ -10,7 +13,8 @@ import { pullPasses, type Pulled } from './pull-passes.js';
 import type { TreeRunContext } from './run-context.js';
 import { RunFailure } from './run-failure.js';
 import type { RunResult } from './run-result.js';
-import { surveyChanges, type ChangeSurvey } from './survey-changes.js';
+import { surveyChanges, type ChangeSurvey, type Difference } from './survey-changes.js';
+import { childMark } from './upstream-request.js';
 
 /** Failures that another upstream of the list may not have. */
 const ASK_THE_NEXT: ReadonlySet<FailureClass> = new Set(['connect', 'dns', 'refused', 'timeout']);
@@ -24,6 +28,7 @@ export async function performTreeRun(context: TreeRunContext): Promise<RunResult
   const upstreams = mirror.upstreams.map(parseUpstream);
   for (const [index, upstream] of upstreams.entries()) {
     tally.upstream = upstream.display;
+    context.tell.upstream(upstream);
     try {
       return await bringUpToDate(context, upstream);
     } catch (error) {
@@ -60,10 +65,11 @@ async function bringUpToDate(context: TreeRunContext, upstream: Upstream): Promi
   if (fault) return { outcome: 'quarantined', message: fault, generation: null };
 
   tell.phase('guard');
-  const doubt = heldForAPerson(context, staging, survey.deletedInAll);
+  const doubt = heldForAPerson(context, staging, survey.inAll.deletedFiles);
   if (doubt) return { outcome: 'held', message: doubt, generation: null };
 
-  context.signal.throwIfAborted();
+  // still to be cancelled: on a slow disk this takes its time
+  await flushTree(staging.root, { env: childMark(context), signal: context.signal });
   tell.phase('publish');
   const generation = await publishGeneration(context, staging);
 
@@ -98,8 +104,20 @@ async function tallyChanges(
   const survey = await surveyChanges(staging, { from: pulled.changesFrom, liveRoot, log });
   const { totalBytes, receivedBytes } = tally.numbers;
   const speedup = receivedBytes > 0 ? Math.round((totalBytes / receivedBytes) * 100) / 100 : 0;
-  tally.numbers = { ...tally.numbers, ...survey.numbers, speedup };
+  const size = mirror.stages.some(isWhole) ? {} : sizeFrom(staging.live, survey.inAll);
+  tally.numbers = { ...tally.numbers, ...survey.numbers, ...size, speedup };
   return survey;
+}
+
+/** A stage without filters lists the whole tree, and rsync counts it. */
+function isWhole({ include, exclude }: Stage): boolean {
+  return include.length === 0 && exclude.length === 0;
+}
+
+/** Where each stage lists a part: what was there, and what has changed since. Files that were replaced count as before. */
+function sizeFrom(live: Generation | null, { addedFiles, deletedFiles, grownBytes }: Difference) {
+  const totalFiles = (live?.files ?? 0) + addedFiles - deletedFiles;
+  return { totalFiles, totalBytes: Math.max(0, (live?.bytes ?? 0) + grownBytes) };
 }
 
 function updatedSentence({ tally }: TreeRunContext, pulled: Pulled): string {

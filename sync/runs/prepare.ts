@@ -1,11 +1,13 @@
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { liveSlot } from '../../content/publish.js';
 import { salvagePartialFiles } from '../../content/partial-files.js';
+import { settleMirror } from '../../content/reconcile.js';
 import { replayChanges, restoreDeleted, linkTree } from '../../content/slots.js';
 import { otherSlot, type Generation, type SlotName, type StagingState } from '../../core/generation.js';
 import type { Run, RunOutcome } from '../../core/run.js';
 import type { TreeRunContext } from './run-context.js';
-import { DATA_FOLDER_VARIABLE } from './upstream-request.js';
+import { childMark } from './upstream-request.js';
 
 /** The slot that a run fills. */
 export interface Staging {
@@ -15,6 +17,8 @@ export interface Staging {
   readonly live: Generation | null;
   /** The itemised list of what the slot got since it was equal to the live tree. */
   readonly changes: string;
+  /** The generation that it was last made equal to; null where the published tree itself is filled. */
+  readonly base: number | null;
   /** What was in it before this run. */
   readonly state: StagingState;
   /** A run that did not come to its end may have left partial files in it. */
@@ -31,6 +35,7 @@ const MIDWAY: ReadonlySet<RunOutcome | null | undefined> = new Set(['failed', 'i
  */
 export async function prepare(context: TreeRunContext): Promise<Staging> {
   const { mirror, layout, store } = context;
+  await agreeWithDisk(context);
   const live = store.generations.live(mirror.name) ?? null;
   const slot = slotToFill(context, live);
   const root = layout.slot(mirror.name, slot);
@@ -41,14 +46,14 @@ export async function prepare(context: TreeRunContext): Promise<Staging> {
   if (mirror.publish === 'in-place') {
     await prepareInPlace(context, root, changes);
     const unfinished = MIDWAY.has(runBefore(context)?.outcome);
-    return { slot, root, live, changes, state: live ? 'fresh' : 'continued', unfinished };
+    return { slot, root, live, changes, base: null, state: live ? 'fresh' : 'continued', unfinished };
   }
   const base = live?.id ?? NO_BASE;
   const known = store.mirrors.staging(mirror.name);
   let state: StagingState = live ? 'fresh' : 'continued';
   if (known?.base === base && (await exists(root))) {
     state = known.state;
-    if (state !== 'fresh') await takeUp(context, { live, root, changes });
+    if (state !== 'fresh') await takeUp(context, { live, root, changes, state });
   } else {
     store.mirrors.setStaging(mirror.name, null);
     await makeEqual(context, { live, slot, root });
@@ -56,7 +61,17 @@ export async function prepare(context: TreeRunContext): Promise<Staging> {
   }
   // recorded before it is done: from here on the slot may hold something that the base has not
   store.mirrors.setStaging(mirror.name, { base, state: state === 'fresh' ? 'continued' : state });
-  return { slot, root, live, changes, state, unfinished: known !== null && known.state !== 'fresh' };
+  return { slot, root, live, changes, base, state, unfinished: known !== null && known.state !== 'fresh' };
+}
+
+/** A switch that could not be recorded, the disk being full: without a look at the link, the live tree would be filled. */
+async function agreeWithDisk({ mirror, layout, store, trees, clock, log, tell }: TreeRunContext): Promise<void> {
+  const recorded = store.generations.live(mirror.name)?.slot ?? null;
+  const onDisk = await liveSlot(layout, mirror.name);
+  if (recorded === onDisk) return;
+  const options = { store, layout, trees, clock, log: { info: (message: string) => log.write(message) } };
+  await settleMirror(options, mirror.name);
+  tell.published();
 }
 
 async function prepareInPlace({ mirror, layout, store }: TreeRunContext, root: string, changes: string): Promise<void> {
@@ -87,9 +102,10 @@ function retirePrevious({ mirror, store, trees, tell }: TreeRunContext): void {
 }
 
 async function makeEqual(
-  { mirror, layout, log, clock, signal }: TreeRunContext,
+  context: TreeRunContext,
   { live, slot, root }: { live: Generation | null; slot: SlotName; root: string },
 ): Promise<void> {
+  const { mirror, layout, log, clock, signal } = context;
   if (!live) {
     await mkdir(root, { recursive: true });
     return;
@@ -100,21 +116,20 @@ async function makeEqual(
     const paths = await replayChanges(layout.changes(mirror.name, live.slot), liveRoot, root);
     log.write(`Slot ${slot} made equal to the live tree: ${paths} paths in ${clock() - started} ms.`);
   } else {
-    const env = { [DATA_FOLDER_VARIABLE]: layout.data };
-    await linkTree(liveRoot, layout.newSlot(mirror.name, slot), root, { env, signal });
+    await linkTree(liveRoot, layout.newSlot(mirror.name, slot), root, { env: childMark(context), signal });
     log.write(`Slot ${slot} built by linking the whole live tree in ${clock() - started} ms.`);
   }
 }
 
 async function takeUp(
   context: TreeRunContext,
-  { live, root, changes }: Pick<Staging, 'live' | 'root' | 'changes'>,
+  { live, root, changes, state }: Pick<Staging, 'live' | 'root' | 'changes' | 'state'>,
 ): Promise<void> {
-  const { mirror, layout, log } = context;
+  const { mirror, layout, log, signal } = context;
   const before = runBefore(context);
   log.write(`Going on with what run ${before?.id ?? 'before'} left in the staging slot.`);
   // rsync keeps them itself, unless it had to be killed
-  if (MIDWAY.has(before?.outcome)) log.write(`${await salvagePartialFiles(root)} partial files of it were kept.`);
+  if (state === 'uncertain') log.write(`${await salvagePartialFiles(root, signal)} partial files of it were kept.`);
   if (!live || (before?.outcome !== 'held' && before?.outcome !== 'quarantined')) return;
   // what upstream had lost may be back: then it need not be fetched again
   const restored = await restoreDeleted(changes, layout.slot(mirror.name, live.slot), root);

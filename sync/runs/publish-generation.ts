@@ -1,4 +1,4 @@
-import { exposePublicly, flushTree, switchLive } from '../../content/publish.js';
+import { exposePublicly, switchLive } from '../../content/publish.js';
 import type { Generation } from '../../core/generation.js';
 import type { Staging } from './prepare.js';
 import type { TreeRunContext } from './run-context.js';
@@ -10,7 +10,6 @@ import type { TreeRunContext } from './run-context.js';
 export async function publishGeneration(context: TreeRunContext, staging: Staging): Promise<Generation> {
   const { mirror, layout, store, run, tally, clock, log } = context;
   const started = clock();
-  await flushTree(staging.root);
   const generation = store.generations.add({
     mirror: mirror.name,
     runId: run.id,

@@ -44,7 +44,7 @@ export async function pullPasses(
       context.log.write(moved ? 'The marker moved during the pull.' : 'Files vanished at upstream during the pull.');
     if (!moving || pass === MOST_PASSES) {
       // those of files that upstream has no more: nothing else would ever remove them
-      if (staging.unfinished) await dropPartialFiles(staging.root);
+      if (staging.unfinished) await dropPartialFiles(staging.root, context.signal);
       return { changesFrom, marker, moving };
     }
     marker = after;
@@ -127,6 +127,9 @@ async function pullStage(
   store.runs.endStage(stageId, { endedAt: clock(), exitCode: result.exitCode, ...result.numbers });
   tally.exitCode = result.exitCode;
   tally.numbers = addPull(tally.numbers, result.numbers);
+  // rsync had to be killed, and could not keep what it was receiving itself
+  if (result.exitCode === null && staging.base !== null)
+    store.mirrors.setStaging(mirror.name, { base: staging.base, state: 'uncertain' });
   context.signal.throwIfAborted();
   disk.signal.throwIfAborted();
   if (!result.ok) throw new RunFailure(result.failure, result.message, result.exitCode);

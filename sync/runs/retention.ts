@@ -12,9 +12,6 @@ export async function removeOldRuns(
   keep: { runs: number; days: number },
 ): Promise<void> {
   try {
-    // a run that found nothing to do has little to tell once it is no longer recent
-    const overtaken = store.runs.list(mirror, keep.runs + 1)[keep.runs];
-    if (overtaken?.outcome === 'unchanged') await rm(layout.log(mirror, overtaken.id), { force: true });
     for (const id of store.runs.outdated(mirror, { runs: keep.runs, before: clock() - keep.days * DAY_MS })) {
       await rm(layout.log(mirror, id), { force: true });
       store.runs.remove(id);

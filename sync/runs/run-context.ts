@@ -3,6 +3,7 @@ import type { Layout } from '../../content/layout.js';
 import type { PublishedTrees } from '../../content/published-trees.js';
 import type { Mirror, TreeMirror } from '../../core/mirror.js';
 import type { Run, RunNumbers, RunPhase, RunProgress } from '../../core/run.js';
+import type { Upstream } from '../../core/upstream.js';
 import type { Store } from '../../store/open.js';
 import type { BandwidthPool } from '../bandwidth.js';
 import type { ImageServices } from '../upstreams/oci/image-services.js';
@@ -28,6 +29,8 @@ export interface RunContext {
     phase(phase: RunPhase): void;
     progress(progress: RunProgress): void;
     activity(): void;
+    /** From now on this upstream is asked. */
+    upstream(upstream: Upstream): void;
     /** Other trees are served from now on. */
     published(): void;
   };

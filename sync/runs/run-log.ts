@@ -13,9 +13,13 @@ export class RunLog {
     file: string,
     private readonly clock: () => number,
   ) {
-    mkdirSync(dirname(file), { recursive: true });
-    this.#stream = createWriteStream(file, { flags: 'a' });
     // a full disk must end the run with its own clear failure, not here
+    try {
+      mkdirSync(dirname(file), { recursive: true });
+    } catch {
+      // the stream finds the same, and says so
+    }
+    this.#stream = createWriteStream(file, { flags: 'a' });
     this.#stream.on('error', (error) => (this.#error = error));
   }
 

@@ -11,8 +11,15 @@ export interface ChangeSurvey {
   readonly entries: number;
   /** Of this run; bytes. */
   readonly numbers: Pick<RunNumbers, 'addedFiles' | 'addedBytes' | 'deletedFiles' | 'deletedBytes'>;
-  /** Files that the live tree has and the staging slot has not, those of earlier runs included. */
-  readonly deletedInAll: number;
+  /** What differs from the live tree, earlier runs included. */
+  readonly inAll: Difference;
+}
+
+/** Files that only one of the trees has, and how much larger the staging slot is; bytes. */
+export interface Difference {
+  readonly addedFiles: number;
+  readonly deletedFiles: number;
+  readonly grownBytes: number;
 }
 
 /**
@@ -25,18 +32,21 @@ export async function surveyChanges(
   { from, liveRoot, log }: { from: number; liveRoot: string | null; log: RunLog },
 ): Promise<ChangeSurvey> {
   const numbers = { addedFiles: 0, addedBytes: 0, deletedFiles: 0, deletedBytes: 0 };
+  const inAll = { addedFiles: 0, deletedFiles: 0, grownBytes: 0 };
   let entries = 0;
-  let deletedInAll = 0;
   const survey = async (change: Change, ofThisRun: boolean): Promise<void> => {
     if (change.attributesOnly) return;
     if (ofThisRun && ++entries <= MOST_LINES) log.write(describe(change));
-    if (ofThisRun && change.kind === 'file' && change.created) {
-      numbers.addedFiles++;
-      numbers.addedBytes += change.size;
+    if (change.kind === 'file' && change.created) {
+      inAll.addedFiles++;
+      inAll.grownBytes += change.size;
+      if (ofThisRun) numbers.addedFiles++;
+      if (ofThisRun) numbers.addedBytes += change.size;
     }
     const gone = await deletedSize(change, root, liveRoot);
     if (gone === null) return;
-    deletedInAll++;
+    inAll.deletedFiles++;
+    inAll.grownBytes -= gone;
     if (!ofThisRun) return;
     numbers.deletedFiles++;
     numbers.deletedBytes += gone;
@@ -44,7 +54,7 @@ export async function surveyChanges(
   if (from > 0) for await (const change of readChanges(changes, 0, from)) await survey(change, false);
   for await (const change of readChanges(changes, from)) await survey(change, true);
   if (entries > MOST_LINES) log.write(`Only the first ${MOST_LINES} of ${entries} changes are listed.`);
-  return { entries, numbers, deletedInAll };
+  return { entries, numbers, inAll };
 }
 
 /** Bytes of the file that the change has deleted, or null when it deleted none, or another change brought it back. */

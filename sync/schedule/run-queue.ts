@@ -41,9 +41,10 @@ export class RunQueue {
   }
 
   /** Takes out the first run that may start beside those that are running; null when none may. */
-  takeNext(running: readonly QueuedRun[], limits: QueueLimits): QueuedRun | null {
+  takeNext(running: readonly QueuedRun[], limits: QueueLimits, mayStart: (run: Run) => boolean): QueuedRun | null {
     if (running.length >= limits.concurrency) return null;
     const next = this.#waiting.find(({ run, hostKey }) => {
+      if (!mayStart(run)) return false;
       if (running.some((other) => other.run.mirror === run.mirror)) return false;
       return hostKey === '' || running.filter((other) => other.hostKey === hostKey).length < limits.perHost;
     });

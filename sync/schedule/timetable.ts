@@ -52,14 +52,13 @@ export class Timetable {
     this.#arm();
   }
 
-  /** A failed run is tried again when its back-off is over, unless the schedule comes first. */
+  /** A failed run is tried again when its back-off is over; a schedule that is denser than that waits for it. */
   runEnded(run: Run): void {
     if (this.#stopped || !findMirror(this.options.settings(), run.mirror)) return;
     const planned = this.#due.get(run.mirror);
-    if (run.retryAt !== null && (!planned || run.retryAt < planned.at))
-      this.#set(run.mirror, { at: run.retryAt, trigger: 'retry' });
+    if (run.retryAt !== null) this.#set(run.mirror, { at: run.retryAt, trigger: 'retry' });
     // a run that did not fail has made the planned retry of an earlier one needless
-    else if (!planned || (run.retryAt === null && planned.trigger === 'retry')) this.#plan(run.mirror);
+    else if (!planned || planned.trigger === 'retry') this.#plan(run.mirror);
     this.#arm();
   }
 
@@ -94,7 +93,12 @@ export class Timetable {
   #set(mirror: string, due: { at: number; trigger: RunTrigger } | null): void {
     if (due) this.#due.set(mirror, due);
     else this.#due.delete(mirror);
-    this.options.store.mirrors.setNextDue(mirror, due?.at ?? null);
+    try {
+      this.options.store.mirrors.setNextDue(mirror, due?.at ?? null);
+    } catch (error) {
+      // what is planned holds as long as the program runs; the next plan is recorded again
+      this.options.log.error({ err: error, mirror }, 'the next run is planned, but cannot be recorded');
+    }
   }
 
   #arm(): void {

@@ -11,6 +11,7 @@ import type { Engine, EngineEvent, MirrorActivity } from '../../core/engine.js';
 import { MillpondError } from '../../core/errors.js';
 import type { Run, RunTrigger } from '../../core/run.js';
 import { createControlHandler, type ReloadResult } from '../../server/control.js';
+import type { ImageControls } from '../../server/control-images.js';
 import { openControlSocket, type ControlSocket } from '../../server/control-socket.js';
 import { openStore, type Store } from '../../store/open.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
@@ -106,19 +107,27 @@ mirrors:
   ubuntu: { upstream: "rsync://upstream.example.org/ubuntu/", schedule: manual }
 `;
 
+/** What of a scene is there before its control socket is opened. */
+export type SceneParts = Pick<ControlScene, 'folder' | 'settings' | 'layout' | 'store' | 'engine'>;
+
 /** A control socket as the program opens it, over a real store and configuration, in a folder of the current test. */
-export async function openControlScene(): Promise<ControlScene> {
+export async function openControlScene(
+  config = CONFIG,
+  imageControls: (parts: SceneParts) => ImageControls | undefined = () => undefined,
+): Promise<ControlScene> {
   const folder = await tempFolder();
   const configFile = join(folder, 'millpond.yaml');
-  await writeFile(configFile, CONFIG);
+  await writeFile(configFile, config);
   const settings = loadSettings(configFile);
   const layout = new Layout(settings.data);
   const store = openStore(layout.stateDb);
   const engine = new ScriptedEngine(store);
   const logged: unknown[] = [];
   const state = { reload: (): Promise<ReloadResult> => Promise.resolve({ changed: [] }) };
+  const controls = imageControls({ folder, settings, layout, store, engine });
   const handler = createControlHandler({
     ...{ store, engine, layout },
+    ...(controls ? { imageControls: controls } : {}),
     settings: () => settings,
     clock: () => NOW,
     version: '1.2.3',

@@ -39,6 +39,11 @@ export class ImageStore {
     return new ImageStore(folder, layout, store);
   }
 
+  /** Over a store that somebody else closes. */
+  static over({ folder, layout, store }: { folder: string; layout: Layout; store: Store }): ImageStore {
+    return new ImageStore(folder, layout, store);
+  }
+
   /** Stores a blob in a repository, as the end of an upload does. */
   async pushBlob(repository: string, content: Content, origin: RepositoryOrigin = 'hosted'): Promise<void> {
     const { store, layout } = this;

@@ -66,6 +66,10 @@ function run(more: Partial<Run> = {}): Run {
   };
 }
 
+function dueAt(nextDueAt: number | null): VerdictFacts['state'] {
+  return { mirror: 'debian', pausedAt: null, pauseReason: null, nextDueAt };
+}
+
 function failed(more: Partial<Run> = {}): Run {
   return run({ outcome: 'failed', failure: 'connect', ...more });
 }
@@ -83,20 +87,27 @@ function facts(more: Partial<VerdictFacts> = {}): VerdictFacts {
     mirror: {
       name: 'debian',
       marker: null,
+      publish: 'slots',
       stall: 900,
       retry: { attempts: 5, firstBackoff: 60, maxBackoff: 3600 },
     },
     period: 4 * 3600,
+    jitter: 0,
     state: { mirror: 'debian', pausedAt: null, pauseReason: null, nextDueAt: NOW + 2 * HOUR },
     activity: IDLE,
     ended: [good],
     lastGood: good,
     live: LIVE,
+    markerTimes: [],
     ...more,
   };
 }
 
 const MARKED = { ...facts().mirror, marker: { path: 'project/trace/master', parser: 'date-line' as const } };
+const IN_PLACE = { ...facts().mirror, publish: 'in-place' as const };
+/** Upstream changed every six hours, last three days ago. */
+const QUIET = [72, 78, 84, 90].map((hours) => NOW - hours * HOUR);
+const LONG_SAME = { ...LIVE, markerTime: NOW - 72 * HOUR };
 const PAUSED = { mirror: 'debian', pausedAt: NOW - 3 * HOUR, pauseReason: 'new disks.', nextDueAt: null };
 const FIVE_SHORT_RUNS = [1, 2, 3, 4, 5].map((day) =>
   run({ startedAt: NOW - day * 24 * HOUR, endedAt: NOW - day * 24 * HOUR + 2 * MINUTE }),
@@ -136,6 +147,34 @@ const CASES: readonly { name: string; facts: Partial<VerdictFacts>; word: Verdic
       'The new tree failed its verification: A link leads out of the tree. Serving the tree of 2026-11-23 12:00 UTC.',
   },
   {
+    name: 'a tree whose verification failed in the words of the run',
+    facts: { ended: [run({ outcome: 'quarantined', message: 'The new tree failed verification: "x" is a device.' })] },
+    word: 'quarantined',
+    sentence: 'The new tree failed its verification: "x" is a device. Serving the tree of 2026-11-23 12:00 UTC.',
+  },
+  {
+    name: 'a tree that was changed in place and failed its verification',
+    facts: { mirror: IN_PLACE, ended: [run({ outcome: 'quarantined', message: '"x" is a device.' })] },
+    word: 'quarantined',
+    sentence:
+      'The new tree failed its verification: "x" is a device. ' +
+      'It is served all the same: this mirror is changed in place, and no other tree is kept.',
+  },
+  {
+    name: 'a pull into the very tree that is served',
+    facts: { mirror: IN_PLACE, activity: active() },
+    word: 'running',
+    sentence:
+      'Fetching now: transferring files, 41 %, about 3 min left. ' +
+      'Serving the tree of 2026-11-23 12:00 UTC and what was changed in place since.',
+  },
+  {
+    name: 'a paused mirror whose last run in place was good',
+    facts: { mirror: IN_PLACE, state: PAUSED },
+    word: 'paused',
+    sentence: 'Paused by operations since 2026-11-23 11:00 UTC: new disks. Serving the tree of 2026-11-23 12:00 UTC.',
+  },
+  {
     name: 'a pull without a byte for ten minutes',
     facts: { activity: active({}, { lastByteAt: NOW - 10 * MINUTE }) },
     word: 'stuck',
@@ -173,11 +212,26 @@ const CASES: readonly { name: string; facts: Partial<VerdictFacts>; word: Verdic
   },
   {
     name: 'a failed try with more to come',
-    facts: { ended: [failed({ attempt: 2, retryAt: NOW + MINUTE }), failed({ retryAt: NOW - MINUTE })] },
+    facts: {
+      state: dueAt(NOW + MINUTE),
+      ended: [failed({ attempt: 2, retryAt: NOW + MINUTE }), failed({ retryAt: NOW - MINUTE })],
+    },
     word: 'retrying',
     sentence:
       'Try 2 of 5 failed: the upstream cannot be reached; next try 2026-11-23 14:01 UTC. ' +
       'Serving the tree of 2026-11-23 12:00 UTC.',
+  },
+  {
+    name: 'a failed try whose next one fell into a pause',
+    facts: { state: dueAt(NOW + 2 * HOUR), ended: [failed({ failure: 'partial', retryAt: NOW - 30 * MINUTE })] },
+    word: 'failing',
+    sentence: 'Failed once at 2026-11-23 13:01 UTC: some files did not come. Last good 2026-11-23 12:00 UTC.',
+  },
+  {
+    name: 'a failed try whose next one would come after the schedule',
+    facts: { state: dueAt(NOW + MINUTE), ended: [failed({ failure: 'partial', retryAt: NOW + HOUR })] },
+    word: 'failing',
+    sentence: 'Failed once at 2026-11-23 13:01 UTC: some files did not come. Last good 2026-11-23 12:00 UTC.',
   },
   {
     name: 'an upstream that says no',
@@ -215,6 +269,30 @@ const CASES: readonly { name: string; facts: Partial<VerdictFacts>; word: Verdic
     facts: { live: { ...LIVE, confirmedAt: NOW - 9 * HOUR } },
     word: 'late',
     sentence: 'Last in step with upstream 2026-11-23 05:00 UTC; usual is every 4 h.',
+  },
+  {
+    name: 'a last good run two periods and less than the jitter ago',
+    facts: { live: { ...LIVE, confirmedAt: NOW - 8 * HOUR - 4 * MINUTE }, jitter: 300 },
+    word: 'current',
+    sentence: 'In step with upstream as of 2026-11-23 05:56 UTC (last successful run).',
+  },
+  {
+    name: 'an upstream that has been quiet for much longer than usual',
+    facts: { mirror: MARKED, live: LONG_SAME, markerTimes: [...QUIET, ...QUIET] },
+    word: 'upstream-idle',
+    sentence: 'Same as upstream, which has not changed since 2026-11-20 14:00 UTC; usual is every 6 h.',
+  },
+  {
+    name: 'a quiet upstream of which too few changes are known',
+    facts: { mirror: MARKED, live: LONG_SAME, markerTimes: [...QUIET.slice(0, 3), ...QUIET.slice(0, 3)] },
+    word: 'current',
+    sentence: 'Same as upstream as of 2026-11-23 12:00 UTC.',
+  },
+  {
+    name: 'an upstream that is quiet no longer than it often is',
+    facts: { mirror: MARKED, live: LONG_SAME, markerTimes: QUIET.map((time, index) => time - index * 2 * HOUR) },
+    word: 'current',
+    sentence: 'Same as upstream as of 2026-11-23 12:00 UTC.',
   },
   {
     name: 'an upstream whose marker has moved on',
@@ -299,7 +377,16 @@ describe('decideVerdict', () => {
 
   it('plans nothing for a paused mirror, the next try for a retried one, else the next scheduled run', () => {
     expect(decideVerdict(facts({ state: PAUSED })).nextAt).toBeNull();
-    expect(decideVerdict(facts({ ended: [failed({ retryAt: NOW + MINUTE })] })).nextAt).toBe(NOW + MINUTE);
+    const retried = facts({ state: dueAt(NOW + MINUTE), ended: [failed({ retryAt: NOW + MINUTE })] });
+    expect(decideVerdict(retried).nextAt).toBe(NOW + MINUTE);
     expect(decideVerdict(facts()).nextAt).toBe(NOW + 2 * HOUR);
+  });
+
+  it('announces no time that has gone by', () => {
+    const ended = [failed({ failure: 'partial', retryAt: NOW - HOUR })];
+    const later = decideVerdict(facts({ state: dueAt(NOW + HOUR), ended }));
+    expect([later.nextAt, plainSentence(later.next)]).toEqual([NOW + HOUR, 'Next fetch 2026-11-23 15:00 UTC.']);
+    const missed = decideVerdict(facts({ state: dueAt(NOW - MINUTE), ended }));
+    expect(plainSentence(missed.next)).toBe('The next fetch is due now.');
   });
 });

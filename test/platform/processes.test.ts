@@ -2,6 +2,8 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { join } from 'node:path';
+import { PACKAGE_ROOT } from '../../platform/package-root.js';
 import { bytesMovedBy, endProcesses, processesWithEnvironment } from '../../platform/processes.js';
 
 function start(script: string, env: Record<string, string> = {}): ChildProcess & { pid: number } {
@@ -81,4 +83,15 @@ describe('bytesMovedBy', () => {
     await once(child, 'exit');
     expect(await bytesMovedBy(child.pid)).toBe(0);
   });
+});
+
+test('processesWithEnvironment leaves out the processes that started this one', async () => {
+  const value = randomUUID();
+  const script = `
+    import { processesWithEnvironment } from ${JSON.stringify(join(PACKAGE_ROOT, 'dist', 'platform', 'processes.js'))};
+    console.log(JSON.stringify(await processesWithEnvironment('MARK', '${value}')));`;
+  // a shell that waits, as that of npm does
+  const child = start(`"${process.execPath}" --input-type=module -e "$SCRIPT"; :`, { MARK: value, SCRIPT: script });
+  const [printed] = (await ready(child)) as [Buffer];
+  expect(printed.toString()).toBe('[]\n');
 });

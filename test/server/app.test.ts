@@ -6,8 +6,11 @@ const HTML = 'text/html,application/xhtml+xml,*/*;q=0.8';
 
 describe('createServer', () => {
   let scene: Scene;
+  let now: number;
   beforeEach(async () => {
-    scene = await openScene({ mirrors: [makeMirror('debian', { title: 'Debian' }), makeMirror('coming')] });
+    now = NOW;
+    const mirrors = [makeMirror('debian', { title: 'Debian' }), makeMirror('coming')];
+    scene = await openScene({ mirrors, clock: () => now });
     await publish(scene, 'debian', { 'pool/main/hello.deb': 'hello' });
   });
   afterEach(() => scene.close());
@@ -45,6 +48,57 @@ describe('createServer', () => {
     scene.store.mirrors.pause('debian', NOW - HOUR, 'moved');
     const changed = await request(scene.http).get(path).set('Accept', HTML).set('If-None-Match', etag);
     expect(changed.status).toBe(200);
+  });
+
+  it.each(['/', '/status', '/status/debian'])(
+    'keeps %s the same for the quarter of a minute that it shows',
+    async (path) => {
+      const get = (etag = ''): request.Test =>
+        request(scene.http).get(path).set({ Accept: HTML, 'If-None-Match': etag });
+      const etag = String((await get()).headers['etag']);
+      now = NOW + 14_000;
+      expect((await get(etag)).status).toBe(304);
+      now = NOW + 15_000;
+      expect((await get(etag)).status).toBe(200);
+    },
+  );
+
+  it.each([
+    ['/status.json', '/api/v1/mirrors'],
+    ['/status/debian.json', '/api/v1/mirrors/debian'],
+    ['/status/debian/runs/1.json', '/api/v1/runs/1'],
+  ])('answers %s with the same as %s, whatever is accepted', async (page, twin) => {
+    addRun(scene, 'debian');
+    const asked = await request(scene.http).get(page).set('Accept', HTML);
+    expect(asked.headers['content-type']).toMatch(/^application\/json/);
+    expect(asked.headers).toMatchObject({ 'cache-control': 'max-age=15, stale-while-revalidate=60' });
+    expect(asked.headers['vary'] ?? '').not.toContain('Accept');
+    expect(asked.body).toEqual((await request(scene.http).get(twin)).body);
+  });
+
+  it.each([
+    ['/status.txt', '/status'],
+    ['/status/debian.txt', '/status/debian'],
+  ])('answers %s with text, and so %s where text is asked for', async (twin, page) => {
+    addRun(scene, 'debian');
+    const asked = await request(scene.http).get(twin).set('Accept', HTML);
+    expect(asked.headers['content-type']).toBe('text/plain; charset=utf-8');
+    expect((await request(scene.http).get(page).set('Accept', 'text/plain')).text).toBe(asked.text);
+  });
+
+  it.each(['/status/absent.json', '/status/debian.xml', '/status/debian/runs/1.txt', '/status/.json'])(
+    'has no twin %s',
+    async (path) => {
+      addRun(scene, 'debian');
+      expect((await request(scene.http).get(path)).status).toBe(404);
+    },
+  );
+
+  it('takes the name of a mirror for itself before it takes it for a twin', async () => {
+    scene.settings = { ...scene.settings, mirrors: new Map([['x.json', makeMirror('x.json')]]) };
+    const answer = await request(scene.http).get('/status/x.json').set('Accept', HTML);
+    expect(answer.headers['content-type']).toMatch(/^text\/html/);
+    expect((await request(scene.http).get('/status/x.json.json')).body).toMatchObject({ name: 'x.json' });
   });
 
   it.each([

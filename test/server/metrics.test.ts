@@ -1,6 +1,6 @@
 import request from 'supertest';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { addGeneration, addRun, HOUR, makeMirror, NOW, openScene, type Scene } from './scene.js';
+import { addGeneration, addRun, HOUR, makeMirror, NOW, openScene, publish, type Scene } from './scene.js';
 
 describe('/metrics', () => {
   let scene: Scene;
@@ -51,6 +51,26 @@ describe('/metrics', () => {
         'mirror_repo_run_duration_seconds_sum{repo="debian"} 60',
       ]),
     );
+  });
+
+  it('counts what was sent of each mirror by class of status', async () => {
+    await publish(scene, 'debian', { 'pool/hello.deb': 'hello' });
+    await request(scene.http).get('/debian/pool/hello.deb');
+    await request(scene.http).get('/debian/pool/hello.deb').set('Range', 'bytes=0-2');
+    await request(scene.http).head('/debian/pool/hello.deb');
+    await request(scene.http).get('/debian/pool');
+    const served = (await lines()).filter((line) => line.startsWith('mirror_served_bytes_total'));
+    expect(served).toContain('mirror_served_bytes_total{repo="debian",class="2xx"} 8');
+    expect(served).toHaveLength(2); // the other is the redirect
+    expect(served.join()).toMatch(/repo="debian",class="3xx"\} [1-9]/);
+  });
+
+  it('asks the file system of the data folder how full it is', async () => {
+    const shown = await lines();
+    for (const state of ['free', 'used'])
+      expect(shown.join('\n')).toMatch(new RegExp(`mirror_storage_bytes\\{state="${state}"\\} [1-9]`));
+    scene.settings = { ...scene.settings, data: `${scene.folder}/gone` };
+    expect((await lines()).join('\n')).not.toContain('mirror_storage_bytes{');
   });
 
   it('counts answers of files and of pages', async () => {

@@ -198,7 +198,7 @@ export function makeSettings(
   return {
     file: join(folder, 'millpond.yaml'),
     site: {
-      name: 'Example University TreeMirror',
+      name: 'Example University Mirror',
       url: 'https://mirror.example.edu',
       contact: 'mirror@example.edu',
       ...options.site,

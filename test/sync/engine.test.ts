@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import Database from 'better-sqlite3';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import type { TreeMirror } from '../../core/mirror.js';
@@ -119,7 +120,7 @@ test('cancel ends the running processes, drops the queued run and leaves the liv
   const { cancelled } = await millpond.engine.cancel('pond');
   expect(cancelled.sort()).toEqual([running.id, queued.id]);
   expect(millpond.store.runs.mustGet(running.id)).toMatchObject({ outcome: 'cancelled', retryAt: null });
-  expect(await processesWithEnvironment('MILLPOND_DATA', millpond.layout.data)).toEqual([]);
+  expect(await processesWithEnvironment('MILLPOND_CHILD_OF', millpond.layout.data)).toEqual([]);
   expect(snapshot(millpond.layout.live('pond'))).toEqual(served);
   proxy.resume();
   expect(await millpond.sync('pond')).toMatchObject({ outcome: 'updated' });
@@ -131,7 +132,7 @@ test('a run over its time limit is ended as timeout', async () => {
   const millpond = await start([mirror('pond', { timeout: 1 })]);
   proxy.stall();
   expect(await millpond.sync('pond')).toMatchObject({ outcome: 'failed', failure: 'timeout' });
-  expect(await processesWithEnvironment('MILLPOND_DATA', millpond.layout.data)).toEqual([]);
+  expect(await processesWithEnvironment('MILLPOND_CHILD_OF', millpond.layout.data)).toEqual([]);
 });
 
 test('a failed run is tried again with growing back-off until the tries are used up', async () => {
@@ -213,6 +214,121 @@ test('rollback serves the previous tree again and pauses, and resume brings the 
   expect(snapshot(millpond.layout.live('pond'))).toEqual(snapshot(up));
 });
 
+test('after a rollback, what only the rejected tree had comes back, however often one goes back and forth', async () => {
+  const { up, mirror, start } = await yard();
+  const millpond = await start([mirror('pond')]);
+  const live = (): Record<string, string> => snapshot(millpond.layout.live('pond'));
+  for (const change of [{ a: 'one', b: 'one' }, { b: 'two' }, { a: 'three' }]) {
+    writeTree(up, change);
+    await millpond.sync('pond');
+  }
+  for (const returns of [1, 2, 3]) {
+    for (let i = 0; i < returns; i++) await millpond.engine.rollback('pond');
+    millpond.engine.resume('pond');
+    await millpond.sync('pond');
+    expect(live(), `${returns} times`).toEqual(snapshot(up));
+    writeTree(up, { b: `after ${returns}` });
+    await millpond.sync('pond');
+    expect(live()).toEqual(snapshot(up));
+  }
+});
+
+test('a pause holds what waits, but not a run that a person has asked for all the same', async () => {
+  const { proxy, mirror, start } = await yard();
+  const millpond = await start([mirror('busy'), mirror('pond')], { concurrency: 1 });
+  proxy.stall();
+  const first = millpond.engine.trigger('busy', 'manual');
+  const waiting = millpond.engine.trigger('pond', 'manual');
+  millpond.engine.pause('pond', 'the array is being rebuilt');
+  proxy.resume();
+  await millpond.ended(first.id);
+  expect(millpond.store.runs.get(waiting.id)?.phase).toBe('queued');
+  expect(millpond.engine.trigger('pond', 'manual', { force: true }).id).toBe(waiting.id);
+  expect(await millpond.ended(waiting.id)).toMatchObject({ outcome: 'updated' });
+});
+
+test('a database that cannot be written ends no program: the run ends, and the next one is planned and runs', async () => {
+  const { mirror, start } = await yard();
+  const millpond = await start([mirror('pond', { schedule: { kind: 'every', seconds: 3600 } })]);
+  await millpond.ended(1); // caught up, since it had never run
+  const db = new Database(millpond.layout.stateDb);
+  onTestFinished(() => void db.close());
+  db.exec(`CREATE TRIGGER full BEFORE UPDATE ON mirrors BEGIN SELECT RAISE(ABORT, 'no room'); END`);
+  expect(await millpond.sync('pond', { force: true })).toMatchObject({ outcome: 'failed' });
+  db.exec('DROP TRIGGER full');
+  expect(await millpond.sync('pond')).toMatchObject({ outcome: 'unchanged' });
+});
+
+test('a switch that could not be recorded is seen by the next run, which fills the other slot', async () => {
+  const { up, mirror, start } = await yard();
+  const millpond = await start([mirror('pond')]);
+  writeTree(up, { a: 'one' });
+  await millpond.sync('pond');
+  const db = new Database(millpond.layout.stateDb);
+  onTestFinished(() => void db.close());
+  db.exec(`CREATE TRIGGER full BEFORE UPDATE ON generations WHEN new.state = 'live'
+    BEGIN SELECT RAISE(ABORT, 'no room'); END`);
+  writeTree(up, { a: 'two' });
+  expect(await millpond.sync('pond')).toMatchObject({ outcome: 'failed' });
+  db.exec('DROP TRIGGER full');
+  writeTree(up, { a: 'three' });
+  const pulling = reaches(millpond, 'pond', 'verify').then(() =>
+    readFileSync(join(millpond.layout.live('pond'), 'a'), 'utf8'),
+  );
+  const third = await millpond.sync('pond');
+  expect(await pulling).toBe('two');
+  expect(third).toMatchObject({ outcome: 'updated' });
+  expect(snapshot(millpond.layout.live('pond'))).toEqual(snapshot(up));
+});
+
+test('a run without a place for its log still comes to its end', async () => {
+  const { folder, mirror, start } = await yard();
+  const millpond = await start([mirror('pond')]);
+  mkdirSync(join(folder, 'data', 'logs'));
+  writeFileSync(join(folder, 'data', 'logs', 'pond'), 'in the way');
+  expect(await millpond.sync('pond')).toMatchObject({ outcome: 'updated', phase: 'ended' });
+});
+
+test('a mirror with a lost database is guarded as before', async () => {
+  const { up, mirror, start } = await yard();
+  const files = Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`files/${i}`, `file ${i}`]));
+  writeTree(up, files);
+  const first = await start([mirror('pond')]);
+  await first.sync('pond');
+  await first.stop();
+  for (const suffix of ['', '-wal', '-shm']) rmSync(`${first.layout.stateDb}${suffix}`, { force: true });
+  rmSync(join(up, 'files'), { recursive: true });
+  const second = await start([mirror('pond')]);
+  expect(await second.sync('pond')).toMatchObject({ outcome: 'held' });
+});
+
+test('a schedule denser than the back-off waits for it, so that the back-off can grow', async () => {
+  const { mirror, start, proxy } = await yard();
+  await proxy.stop();
+  const retry = { attempts: 3, firstBackoff: 60, maxBackoff: 3600 };
+  let now = 1_700_000_000_000;
+  const millpond = await start([mirror('pond', { schedule: { kind: 'every', seconds: 10 }, retry })], {}, () => now);
+  const due = (): number => ((millpond.store.mirrors.get('pond').nextDueAt ?? 0) - now) / 1000;
+  expect(await millpond.ended(1)).toMatchObject({ outcome: 'failed', failure: 'connect', attempt: 1 });
+  await expect.poll(due).toBe(240);
+  now += 240_000;
+  expect(await millpond.ended(millpond.engine.trigger('pond', 'retry').id)).toMatchObject({ outcome: 'failed' });
+});
+
+test('a fallback upstream takes its place in the limit of its own host', async () => {
+  const { mirror, start, proxy } = await yard();
+  const dead = `rsync://localhost:1/pond/`;
+  proxy.stall();
+  const both = { upstreams: [dead, proxy.url('pond')] };
+  const millpond = await start([mirror('one', both), mirror('two')], { perHost: 1 });
+  millpond.engine.trigger('one', 'manual');
+  await expect.poll(() => proxy.connections()).toBe(1);
+  const second = millpond.engine.trigger('two', 'manual');
+  expect(millpond.store.runs.get(second.id)?.phase).toBe('queued');
+  proxy.resume();
+  expect(await millpond.ended(second.id)).toMatchObject({ outcome: 'updated' });
+});
+
 test('rollback without a whole previous tree is refused', async () => {
   const { mirror, start } = await yard();
   const millpond = await start([mirror('pond')]);
@@ -264,7 +380,7 @@ test('a cancel ends the linking of a second slot, which carries the mark of the 
   vi.stubEnv('PATH', `${bin}${delimiter}${process.env['PATH']}`);
   onTestFinished(() => void vi.unstubAllEnvs());
   const run = millpond.engine.trigger('pond', 'manual');
-  const linking = (): Promise<number[]> => processesWithEnvironment('MILLPOND_DATA', millpond.settings.data);
+  const linking = (): Promise<number[]> => processesWithEnvironment('MILLPOND_CHILD_OF', millpond.settings.data);
   await expect.poll(async () => (await linking()).length).toBe(1);
   expect(await millpond.engine.cancel('pond')).toEqual({ cancelled: [run.id] });
   expect(await millpond.ended(run.id)).toMatchObject({ outcome: 'cancelled', phase: 'ended' });

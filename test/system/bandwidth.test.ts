@@ -67,7 +67,7 @@ test('a changed limit holds a running rsync back, and lets it go when it is lift
   const pull = await program.trigger('pond');
   await proxy.untilDown(1_000_000);
   proxy.stall();
-  const rsyncs = await processesWithEnvironment('MILLPOND_DATA', program.data);
+  const rsyncs = await processesWithEnvironment('MILLPOND_CHILD_OF', program.data);
   await setBandwidth(program, '64kB/s');
   proxy.resume();
 
@@ -77,7 +77,7 @@ test('a changed limit holds a running rsync back, and lets it go when it is lift
   expect(await phaseOf(program, pull)).toBe('pull');
   expect(received(program, 'pond')).toBeLessThan(size / 2);
 
-  expect(await processesWithEnvironment('MILLPOND_DATA', program.data)).toEqual(rsyncs);
+  expect(await processesWithEnvironment('MILLPOND_CHILD_OF', program.data)).toEqual(rsyncs);
   await setBandwidth(program, undefined);
   await expect.poll(() => phaseOf(program, pull), { timeout: 20_000 }).toBe('ended');
   expect(await program.control('GET', `/runs/${pull.id}`)).toMatchObject({ outcome: 'updated' });
@@ -124,7 +124,7 @@ test('a local pull, whose rate cannot be changed later, gets the part of one pla
 
 /** The argument vectors of what the program has started. */
 async function commandLines(program: Program): Promise<string[][]> {
-  const pids = await processesWithEnvironment('MILLPOND_DATA', program.data);
+  const pids = await processesWithEnvironment('MILLPOND_CHILD_OF', program.data);
   const lines = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')));
   return lines.map((line) => line.split('\0'));
 }

@@ -1,3 +1,4 @@
+import axe from 'axe-core';
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -21,6 +22,10 @@ beforeAll(async () => {
 });
 afterAll(() => browser.close());
 
+interface AxeResult {
+  readonly violations: readonly { readonly id: string; readonly nodes: readonly { readonly html: string }[] }[];
+}
+
 interface Scene {
   readonly program: Program;
   readonly proxy: CuttingProxy;
@@ -36,7 +41,10 @@ async function scene(): Promise<Scene> {
   onTestFinished(() => daemon.stop());
   const proxy = await startCuttingProxy(daemon.port);
   onTestFinished(() => proxy.stop());
-  const mirrors = { pond: { title: 'The Pond', upstream: proxy.url('pond'), schedule: 'manual' } };
+  const mirrors = {
+    pond: { title: 'The Pond', upstream: proxy.url('pond'), schedule: 'manual' },
+    rest: { title: 'A pond at rest', upstream: proxy.url('pond'), schedule: 'manual' },
+  };
   const program = await startProgram(join(folder, 'millpond'), mirrors);
   return { program, proxy, up };
 }
@@ -88,6 +96,84 @@ test('home, status, mirror, run, listing and 404 are shown without a complaint o
       await page.close();
     }
 }, 240_000);
+
+test('home, status, mirror, run, listing and 404 have no fault that axe knows, in light and in dark', async () => {
+  const { program, proxy, up } = await scene();
+  writeTree(up, { 'pool/sub/c.bin': randomBytes(500) });
+  const run = await program.sync('pond');
+  await program.control('POST', '/mirrors/rest/pause', { reason: 'the array is being rebuilt' });
+  writeTree(up, { 'big/a': randomBytes(8_000_000) });
+  const from = proxy.bytesDown();
+  await program.trigger('pond'); // so that progress is on the pages
+  await proxy.untilDown(from + 2_000_000);
+  proxy.stall();
+  const pages = [
+    ...['/', '/?q=nothing', '/status', '/status?sort=-size', '/status/pond', '/status/rest'],
+    ...[`/status/pond/runs/${run.id}`, `/status/pond/runs/${run.id + 1}`, '/pond/pool/', '/pond/nothing', '/rest/'],
+  ];
+  for (const colorScheme of ['light', 'dark'] as const)
+    for (const width of [1280, 390])
+      for (const path of pages) {
+        const { page } = await open(`${program.url}${path}`, { colorScheme, viewport: { width, height: 900 } });
+        await page.evaluate(axe.source);
+        const { violations } = await page.evaluate<AxeResult>('axe.run(document, { resultTypes: ["violations"] })');
+        const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' | ')}`);
+        expect(found, `${path} in ${colorScheme}, ${width} wide`).toEqual([]);
+        await page.close();
+      }
+  proxy.resume();
+}, 240_000);
+
+test('pages read in order as text, without script and without style', async () => {
+  const { program, up } = await scene();
+  await program.sync('pond');
+  writeTree(up, { more: 'more' });
+  const run = await program.sync('pond');
+  await program.control('POST', '/mirrors/rest/pause', { reason: 'the array is being rebuilt' });
+  for (const [path, order] of [
+    ['/', ['Test', '1 of 2 current · 1 paused', 'The Pond', 'current', 'in step', 'Browse', 'Times are in UTC']],
+    [
+      '/status',
+      [
+        ...['Status', '1 of 2 current · 1 paused', 'Last refreshed', 'Needs attention, worst first', 'rest', 'paused'],
+        ...['the array is being rebuilt', 'State', 'Behind by', 'The Pond', 'no marker to compare', 'JSON'],
+      ],
+    ],
+    [
+      '/status/pond',
+      [
+        ...['The Pond', 'current', 'In step with upstream', 'What is served', 'Where it comes from', 'Runs'],
+        ...['The last 2 runs: 2 updated', 'What changed last time', `run ${run.id}`, 'Added', '1', 'Size'],
+        ...['over 2 published trees', 'Log of the newest run', 'JSON'],
+      ],
+    ],
+    [
+      `/status/pond/runs/${run.id}`,
+      ['The Pond: run', 'updated', 'Brought the mirror up to date', 'Stages', 'Numbers', 'Log'],
+    ],
+    ['/pond/', ['pond', 'In step with upstream', 'Name', 'Size', 'pool/', 'README']],
+    ['/pond/nothing', ['404', 'Not found', '/pond/nothing', '/pond/']],
+  ] as const) {
+    const answer = await fetch(`${program.url}${path}`, { headers: { accept: 'text/html' } });
+    const text = plainText(await answer.text());
+    let at = 0;
+    for (const words of order) {
+      const found = text.indexOf(words, at);
+      expect(found, `"${words}" on ${path}, after "${text.slice(Math.max(0, at - 40), at)}" in:\n${text}`).not.toBe(-1);
+      at = found + words.length;
+    }
+  }
+});
+
+/** The text of a page in the order of its source, as a reader hears it: no drawings, no markup. */
+function plainText(html: string): string {
+  const body = html.slice(html.indexOf('<main')).replace(/<svg[^]*?<\/svg>/g, '');
+  const text = body
+    .replace(/<[^>]*>/g, ' ')
+    .replaceAll('&#34;', '"')
+    .replaceAll('&amp;', '&');
+  return text.replace(/\s+/g, ' ').replace(/ ([.,:;)])/g, '$1');
+}
 
 test('a listing is sorted and filtered by its links and its form', async () => {
   const { program } = await scene();

@@ -38,6 +38,19 @@ async function newest(program: Program): Promise<Run | undefined> {
   return runs[0];
 }
 
+/** KILL to the program, and `withChildren` to every rsync of it at the same moment. */
+async function kill(program: Program, withChildren: boolean): Promise<void> {
+  const children = withChildren ? await processesWithEnvironment('MILLPOND_CHILD_OF', program.data) : [];
+  const ended = program.end('SIGKILL');
+  for (const pid of children)
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // it has ended by itself meanwhile
+    }
+  await ended;
+}
+
 /** Upstream must not change under the run that is taken up after a kill: nothing would tell which tree is right. */
 async function idle(program: Program): Promise<void> {
   await expect.poll(async () => (await newest(program))?.phase, { timeout: 30_000 }).toBe('ended');
@@ -82,16 +95,16 @@ test(`${KILLS} times kill -9 at any moment: one whole generation is served, and 
   expect(first).toMatchObject({ outcome: 'updated' });
   const usual = (first.endedAt ?? 0) - (first.startedAt ?? 0);
   const phases: Run['phase'][] = ['prepare', 'pull', 'verify', 'publish', 'account'];
-  for (let kill = 0; kill < KILLS; kill++) {
+  for (let kills = 0; kills < KILLS; kills++) {
     // every other time the run that was just taken up is killed as well
-    if (kill % 2 === 0) {
+    if (kills % 2 === 0) {
       await idle(program);
       next();
       await program.trigger('pond');
     }
-    if (kill % 3 === 0) await phaseReached(program, phases[(kill / 3) % phases.length] ?? 'pull');
+    if (kills % 3 === 0) await phaseReached(program, phases[(kills / 3) % phases.length] ?? 'pull');
     else await delay(random() * usual);
-    await program.end('SIGKILL');
+    await kill(program, kills % 4 < 2);
     expectWhole(live, generations);
     program = await start();
     expectWhole(live, generations);
@@ -107,7 +120,7 @@ test(`${KILLS} times kill -9 at any moment: one whole generation is served, and 
   const runs = await program.control<Run[]>('GET', '/mirrors/pond/runs?limit=200');
   expect(runs.filter((run) => run.outcome === 'interrupted').length).toBeGreaterThan(KILLS / 4);
   expect(await program.end('SIGTERM')).toBe(0);
-  expect(await processesWithEnvironment('MILLPOND_DATA', data)).toEqual([]);
+  expect(await processesWithEnvironment('MILLPOND_CHILD_OF', data)).toEqual([]);
 }, 300_000);
 
 function expectWhole(live: string, generations: ReadonlyMap<string, Record<string, string>>): void {
@@ -115,33 +128,40 @@ function expectWhole(live: string, generations: ReadonlyMap<string, Record<strin
   expect(snapshot(slot)).toEqual(generations.get(readFileSync(join(slot, 'generation'), 'utf8')));
 }
 
-test('a transfer that kill -9 broke goes on from what had come', async () => {
-  const folder = await tempFolder();
-  const up = join(folder, 'up');
-  mkdirSync(up);
-  const size = 8_000_000;
-  writeTree(up, { 'big.iso': randomBytes(size) });
-  const daemon = await startDaemon({ modules: { pond: up } });
-  onTestFinished(() => daemon.stop());
-  const proxy = await startCuttingProxy(daemon.port);
-  onTestFinished(() => proxy.stop());
-  const mirrors = { pond: { upstream: proxy.url('pond'), schedule: 'manual' } };
-  const killed = await startProgram(join(folder, 'millpond'), mirrors);
-  await killed.trigger('pond');
-  await proxy.untilDown(size * 0.75);
-  proxy.stall();
-  // what the proxy has sent may not have come yet
-  await expect.poll(() => largestFile(join(killed.data, 'mirrors/pond/slots/a'))).toBeGreaterThan(size * 0.6);
-  await killed.end('SIGKILL');
-  proxy.resume();
-  const before = proxy.bytesDown();
-  const program = await startProgram(join(folder, 'millpond'), mirrors);
-  const live = join(program.data, 'mirrors/pond/live');
-  await expect
-    .poll(() => program.control<Run[]>('GET', '/mirrors/pond/runs?limit=1').then((runs) => runs[0]?.outcome), {
-      timeout: 30_000,
-    })
-    .toBe('updated');
-  expect(proxy.bytesDown() - before).toBeLessThan(size * 0.5);
-  expect(snapshot(live)).toEqual(snapshot(up));
-}, 120_000);
+test.each([
+  ['the program', false],
+  ['it and all of its rsyncs', true],
+])(
+  'a transfer that kill -9 of %s broke goes on from what had come',
+  async (_, withChildren) => {
+    const folder = await tempFolder();
+    const up = join(folder, 'up');
+    mkdirSync(up);
+    const size = 8_000_000;
+    writeTree(up, { 'big.iso': randomBytes(size) });
+    const daemon = await startDaemon({ modules: { pond: up } });
+    onTestFinished(() => daemon.stop());
+    const proxy = await startCuttingProxy(daemon.port);
+    onTestFinished(() => proxy.stop());
+    const mirrors = { pond: { upstream: proxy.url('pond'), schedule: 'manual' } };
+    const killed = await startProgram(join(folder, 'millpond'), mirrors);
+    await killed.trigger('pond');
+    await proxy.untilDown(size * 0.75);
+    proxy.stall();
+    // what the proxy has sent may not have come yet
+    await expect.poll(() => largestFile(join(killed.data, 'mirrors/pond/slots/a'))).toBeGreaterThan(size * 0.6);
+    await kill(killed, withChildren);
+    proxy.resume();
+    const before = proxy.bytesDown();
+    const program = await startProgram(join(folder, 'millpond'), mirrors);
+    const live = join(program.data, 'mirrors/pond/live');
+    await expect
+      .poll(() => program.control<Run[]>('GET', '/mirrors/pond/runs?limit=1').then((runs) => runs[0]?.outcome), {
+        timeout: 30_000,
+      })
+      .toBe('updated');
+    expect(proxy.bytesDown() - before).toBeLessThan(size * 0.5);
+    expect(snapshot(live)).toEqual(snapshot(up));
+  },
+  120_000,
+);

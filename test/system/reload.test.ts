@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { expectRefusal, runMillpond } from '../fixtures/command-line.js';
+import { freePort } from '../fixtures/free-port.js';
 import { createPond, endOf, holdRun, PATIENT, read, type Pond } from '../fixtures/pond.js';
 import { writeConfig, type Program } from '../fixtures/program.js';
 import { SLOW_BYTES, startSlowDownload } from '../fixtures/slow-download.js';
@@ -116,6 +117,43 @@ test('addresses of listen.http come and go; a download on one that goes has its 
   expect(await byCommand(program)).toBe('Reloaded: changed listen.http.\n');
   expect([await isServed(program.url), await isServed(second)]).toEqual([true, false]);
   expect((await download.finish()).equals(big)).toBe(true);
+});
+
+test('the address goes from loopback to every one on the same port and back', async () => {
+  const pond = await createPond();
+  const port = await freePort();
+  const program = await pond.start({ listen: { http: `127.0.0.1:${port}` } });
+  const isThere = (host: string): Promise<boolean> =>
+    read(`http://${host}:${port}/status`).then(
+      ({ status }) => status === 200,
+      () => false,
+    );
+  for (const [http, hosts] of [
+    [`:${port}`, [true, true]],
+    [`127.0.0.1:${port}`, [true, false]],
+  ] as const) {
+    await writeConfig(pond.home, { mirrors: { pond: pond.mirror }, listen: { http } });
+    expect(await byCommand(program)).toBe('Reloaded: changed listen.http.\n');
+    expect([await isThere('127.0.0.1'), await isThere('127.0.0.2')]).toEqual(hosts);
+  }
+});
+
+test('a mirror whose tree cannot be shown keeps nothing else from being applied', async () => {
+  const { pond, program, other } = await bigPond();
+  const both = { pond: pond.mirror, lake: other };
+  await writeConfig(pond.home, { mirrors: both });
+  await byCommand(program);
+  expect(await program.sync('lake')).toMatchObject({ outcome: 'updated' });
+  await writeConfig(pond.home, { mirrors: { pond: pond.mirror } });
+  await byCommand(program);
+  writeTree(program.data, { 'public/lake/of an operator': 'x' });
+
+  const third = { upstream: pond.daemon.url('pond'), schedule: 'manual' };
+  await writeConfig(pond.home, { mirrors: { ...both, third } });
+  expect(await byCommand(program)).toBe('Reloaded: changed mirrors.lake, mirrors.third.\n');
+  expect(program.said()).toContain('showing the tree of the new mirror');
+  expect(await program.sync('third')).toMatchObject({ outcome: 'updated' });
+  expect(await program.trigger('lake')).toMatchObject({ mirror: 'lake' });
 });
 
 test('a reload of the same file changes nothing', async () => {

@@ -32,7 +32,7 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
     await program.sync('pond');
     const run = await holdRun(pond, program);
     const download = await startSlowDownload(`${program.url}/pond/big.iso`);
-    expect(await processesWithEnvironment('MILLPOND_DATA', program.data)).not.toEqual([]);
+    expect(await processesWithEnvironment('MILLPOND_CHILD_OF', program.data)).not.toEqual([]);
 
     const exit = program.end(signal);
     await expect.poll(() => answersAt(program.url), PATIENT).toBe(false);
@@ -40,7 +40,7 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
     expect((await download.finish()).equals(big)).toBe(true);
     expect(await exit).toBe(0);
     expect(program.said()).toContain('Stopping: running downloads may finish.');
-    expect(await processesWithEnvironment('MILLPOND_DATA', program.data)).toEqual([]);
+    expect(await processesWithEnvironment('MILLPOND_CHILD_OF', program.data)).toEqual([]);
 
     pond.proxy.resume();
     const before = pond.proxy.bytesDown();

@@ -144,7 +144,7 @@ test.each(['file', 'env'])(
     const run = await program.trigger('pond');
     await proxy.untilDown(1_000_000);
     proxy.stall();
-    const children = await processesWithEnvironment('MILLPOND_DATA', program.data);
+    const children = await processesWithEnvironment('MILLPOND_CHILD_OF', program.data);
     expect(children.length).toBeGreaterThan(0);
     expect(children.filter((pid) => readProcess(`${pid}`, 'environ').includes(password))).toEqual([]);
     const everybody = readdirSync('/proc').filter((name) => /^\d+$/.test(name));

@@ -1,6 +1,8 @@
 // Everything here is an addition: each page is complete without it.
 
 const skew = Date.now() - Number(document.body.dataset.now ?? Date.now());
+/** The server cuts the time of a page to so many seconds. */
+const PAGE_SECONDS = 15;
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
@@ -21,7 +23,7 @@ function refreshAgo() {
 
 function relative(at, now) {
   const seconds = Math.round(Math.abs(now - at) / 1000);
-  if (seconds < 5) return 'now';
+  if (seconds <= PAGE_SECONDS) return 'now';
   return at > now ? `in ${span(seconds)}` : `${span(seconds)} ago`;
 }
 

@@ -16,13 +16,14 @@ const SPECIAL_BITS = 0o7000;
 export async function verify({ root, changed, signal }: VerifyRequest): Promise<Finding[]> {
   const findings: Finding[] = [];
   const tree = new RealFolders(root);
-  await eachLimited(changed ?? allPaths(root), UNDER_WAY, async (path) => {
+  await eachLimited(changed ?? allPaths(root, signal), UNDER_WAY, async (path) => {
     signal.throwIfAborted();
     const problem = await problemOf(root, path, await tree.at(path));
     if (problem && findings.length < MAX_FINDINGS)
       findings.push({ path: Buffer.from(path, 'latin1').toString('utf8'), problem });
   });
-  if (findings.length === 0 && !(await hasFile(root))) findings.push({ path: '', problem: 'the tree holds no file' });
+  if (findings.length === 0 && !(await hasFile(root, signal)))
+    findings.push({ path: '', problem: 'the tree holds no file' });
   return findings;
 }
 
@@ -37,11 +38,11 @@ async function problemOf(root: string, path: string, found: Stats | null): Promi
 }
 
 /** Whether there is a regular file anywhere; ends at the first one. */
-async function hasFile(root: string): Promise<boolean> {
-  for await (const { isFile } of walk(root)) if (isFile) return true;
+async function hasFile(root: string, signal: AbortSignal): Promise<boolean> {
+  for await (const { isFile } of walk(root, signal)) if (isFile) return true;
   return false;
 }
 
-async function* allPaths(root: string): AsyncGenerator<string> {
-  for await (const { path } of walk(root)) yield path;
+async function* allPaths(root: string, signal: AbortSignal): AsyncGenerator<string> {
+  for await (const { path } of walk(root, signal)) yield path;
 }

@@ -11,16 +11,21 @@ export function parseProgress(line: string, last: PullProgress): PullProgress | 
   if (!match) return undefined;
   const [, bytes = '0', percent = '0', rate = '0', unit = '', hours, minutes, seconds, files, toCheck, known] = match;
   // over 9999 hours rsync prints question marks
-  const eta = hours === undefined ? null : Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds);
+  const clock = hours === undefined ? null : Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds);
   return {
     bytes: Number(bytes.replaceAll(',', '')),
     percent: Number(percent),
     rate: Math.round(Number(rate) * (UNITS[unit] ?? 1)),
-    eta: files === undefined ? eta : null, // with a count in brackets, the clock shows what has passed
+    eta: files === undefined ? clock : remaining(clock, Number(percent)),
     files: files === undefined ? last.files : Number(files),
     toCheck: toCheck === undefined ? last.toCheck : Number(toCheck),
     known: known === undefined ? last.known : Number(known),
   };
+}
+
+/** With a count in brackets, the clock shows the seconds that have passed. */
+function remaining(passed: number | null, percent: number): number | null {
+  return passed === null || percent === 0 ? null : Math.round((passed * (100 - percent)) / percent);
 }
 
 export const NO_PROGRESS: PullProgress = {

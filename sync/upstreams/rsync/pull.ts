@@ -28,7 +28,9 @@ export async function pull(request: PullRequest): Promise<PullResult> {
   });
   if (end.code === 0 || end.code === VANISHED)
     return { ok: true, exitCode: end.code, vanished: end.code === VANISHED, numbers };
-  if (!numbers.transferredFiles) numbers = { ...numbers, transferredFiles: progress.files };
+  // one that was ended early prints no statistics
+  if (!numbers.transferredFiles)
+    numbers = { ...numbers, transferredFiles: progress.files, transferredBytes: progress.bytes };
   return { ok: false, ...whyEnded(end), exitCode: end.code, numbers };
 }
 

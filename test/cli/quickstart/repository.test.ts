@@ -92,6 +92,9 @@ describe('buildRepository', () => {
     await refreshRepository(folder);
     expect(await readFile(join(folder, 'project', 'trace', 'master'), 'utf8')).not.toBe(before);
     expect(await readFile(join(folder, 'NEWS'), 'utf8')).toContain('Revision 2');
+    vi.unstubAllEnvs();
+    expect(await buildRepository(folder)).toEqual({ kind: 'apt' }); // the tools have been installed since
+    checkSignatures(folder);
   });
 });
 

@@ -50,11 +50,26 @@ describe('/static/tunasync.json', () => {
     });
   });
 
+  it('says none until the first sync is finished, whatever goes on with it', async () => {
+    const run = addRun(scene, 'debian', { outcome: 'failed', failure: 'partial', retryAt: NOW + MINUTE });
+    expect(await row()).toMatchObject({ status: 'none', x_verdict: 'failing' });
+    scene.store.mirrors.setNextDue('debian', NOW + MINUTE);
+    expect(await row()).toMatchObject({ status: 'none', x_verdict: 'retrying' });
+    scene.engine.activities.set('debian', { ...IDLE, queued: { ...run, phase: 'queued', outcome: null }, place: 1 });
+    expect(await row()).toMatchObject({ status: 'none', x_verdict: 'queued' });
+    const running = { ...run, phase: 'pull' as const, outcome: null };
+    scene.engine.activities.set('debian', { ...IDLE, running, lastByteAt: NOW });
+    expect(await row()).toMatchObject({ status: 'none', x_verdict: 'running' });
+    scene.store.mirrors.pause('debian', NOW, 'later');
+    expect(await row()).toMatchObject({ status: 'paused' });
+  });
+
   it('says pre-syncing, syncing, failed and paused', async () => {
     addGeneration(scene, 'debian');
     const run = addRun(scene, 'debian', { outcome: 'failed', failure: 'disk-full' });
     expect((await row())['status']).toBe('failed');
     scene.store.runs.update(run.id, { failure: 'connect', retryAt: NOW + MINUTE });
+    scene.store.mirrors.setNextDue('debian', NOW + MINUTE);
     expect((await row())['status']).toBe('syncing');
     scene.engine.activities.set('debian', { ...IDLE, queued: { ...run, phase: 'queued', outcome: null }, place: 1 });
     expect((await row())['status']).toBe('pre-syncing');

@@ -28,7 +28,7 @@ describe('evaluateConditions', () => {
     [{ 'if-none-match': '"a", "b"' }, 'proceed'],
     [{ 'if-none-match': 'a,b' }, 'proceed'],
     [{ 'if-modified-since': AT }, 'not-modified'],
-    [{ 'if-modified-since': AFTER }, 'not-modified'],
+    [{ 'if-modified-since': AFTER }, 'proceed'], // an earlier file is another one
     [{ 'if-modified-since': BEFORE }, 'proceed'],
     [{ 'if-modified-since': 'yesterday' }, 'proceed'],
     // precedence: If-Match over If-Unmodified-Since, If-None-Match over If-Modified-Since, 412 over 304
@@ -39,6 +39,13 @@ describe('evaluateConditions', () => {
     [{ 'if-unmodified-since': BEFORE, 'if-none-match': '"a,b"' }, 'failed'],
   ])('answers %j with %s', (headers, expected) => {
     expect(evaluateConditions(headers, strong)).toBe(expected);
+  });
+
+  test('ignores dates where no time of modification is known', () => {
+    const undated = { ...weak, lastModified: null };
+    expect(evaluateConditions({ 'if-modified-since': AFTER }, undated)).toBe('proceed');
+    expect(evaluateConditions({ 'if-unmodified-since': BEFORE }, undated)).toBe('proceed');
+    expect(isRangeFresh(AT, undated)).toBe(false);
   });
 
   test('compares a weak entity tag for If-None-Match and never for If-Match', () => {

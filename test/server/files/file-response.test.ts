@@ -225,6 +225,9 @@ describe('sendFile with ranges', () => {
   test.each(['bytes=10-', 'bytes=-0', 'bytes=20-30,40-'])('answers %s with 416 and the size', async (range) => {
     const answer = await ask(await siteWithDigits(), '/debian/digits', { headers: { Range: range } });
     expect([answer.status, answer.headers['content-range']]).toEqual([416, 'bytes */10']);
+    expect(answer.headers).toMatchObject({ 'cache-control': 'no-store', 'accept-ranges': 'bytes' });
+    for (const field of ['etag', 'last-modified', 'content-security-policy'])
+      expect(answer.headers[field], field).toBeUndefined();
   });
 
   test.each(['bytes=a-b', 'bytes=3-1', 'lines=1-2', 'bytes=0-,0-', 'bytes=0-9,0-9,0-9,0-9'])(

@@ -253,17 +253,17 @@ describe('the formats of a listing', () => {
 });
 
 describe('a listing and caches', () => {
-  test('is revalidated by its weak entity tag or its date', async () => {
+  test('is revalidated by its weak entity tag alone: after a rollback its times go back', async () => {
     const site = await siteWithFolder();
     const first = await ask(site, '/debian/folder/');
     const { etag = '' } = first.headers;
     expect(etag).toMatch(/^W\/"[\w-]+"$/);
-    expect(first.headers['last-modified']).toBe(new Date(PUBLISHED_AT).toUTCString());
+    expect(first.headers['last-modified']).toBeUndefined();
     expect(first.headers['cache-control']).toBe('public, max-age=60, must-revalidate');
     const again = await ask(site, '/debian/folder/', { headers: { 'If-None-Match': etag } });
     expect([again.status, again.text, again.headers.etag, again.headers.vary]).toEqual([304, '', etag, 'Accept']);
-    const since = { 'If-Modified-Since': new Date(PUBLISHED_AT).toUTCString() };
-    expect((await ask(site, '/debian/folder/', { headers: since })).status).toBe(304);
+    const since = { 'If-Modified-Since': new Date(PUBLISHED_AT + 3_600_000).toUTCString() };
+    expect((await ask(site, '/debian/folder/', { headers: since })).status).toBe(200);
     expect((await ask(site, '/debian/folder/', { headers: { 'If-Match': etag } })).status).toBe(412);
   });
 

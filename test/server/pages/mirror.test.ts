@@ -1,7 +1,18 @@
 import request from 'supertest';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { RunProgress } from '../../../core/run.js';
-import { addGeneration, addRun, HOUR, IDLE, makeMirror, MINUTE, NOW, openScene, type Scene } from '../scene.js';
+import { NO_NUMBERS, type RunProgress } from '../../../core/run.js';
+import {
+  addGeneration,
+  addRun,
+  HOUR,
+  IDLE,
+  makeMirror,
+  MINUTE,
+  NOW,
+  openScene,
+  type Scene,
+  writeLog,
+} from '../scene.js';
 
 const PROGRESS: RunProgress = {
   stage: 'content',
@@ -76,6 +87,77 @@ describe('/status/<mirror>', () => {
     expect(text).toContain('The last 30 runs: 29 updated, 1 failed; the newest updated.');
     expect(text).toContain('href="/status/debian/runs/40"');
     expect(text).not.toContain('href="/status/debian/runs/10"');
+  });
+
+  it('folds older runs away, and says what the last one that brought something changed', async () => {
+    const numbers = { ...NO_NUMBERS, addedFiles: 611, addedBytes: 2.1e9, deletedFiles: 12, receivedBytes: 1.9e9 };
+    const brought = addRun(scene, 'debian', { queuedAt: NOW - 20 * HOUR, numbers });
+    for (let count = 12; count > 0; count--)
+      addRun(scene, 'debian', { queuedAt: NOW - count * HOUR, outcome: 'unchanged' });
+    const text = await page();
+    expect(text).toContain('<summary>Older runs (8)</summary>');
+    const changes = text.slice(text.indexOf('<section id="changes"'), text.indexOf('<section id="size"'));
+    expect(changes).toContain(`<a href="/status/debian/runs/${brought.id}">run ${brought.id}</a>`);
+    expect(changes).toContain('1.9 GB came over the wire');
+    expect(changes).toContain('<th scope="row">Added</th><td class="num">611</td><td class="num">2.1 GB</td>');
+    expect(changes).toContain('<th scope="row">Deleted</th><td class="num">12</td>');
+  });
+
+  it('knows the run that brought the tree when that is no longer among the recent ones', async () => {
+    const { id } = addRun(scene, 'debian', { queuedAt: NOW - 50 * HOUR });
+    addGeneration(scene, 'debian', { runId: id });
+    for (let count = 40; count > 0; count--)
+      addRun(scene, 'debian', { queuedAt: NOW - count * HOUR, outcome: 'unchanged' });
+    expect(await page()).toContain(`Brought by <a href="/status/debian/runs/${id}">run ${id}</a>`);
+    expect(await page('/status/cpan')).toContain('No run that brought something is known.');
+  });
+
+  it('draws how the size grew, with the same in words', async () => {
+    expect(await page()).toContain('Nothing has been published yet.');
+    for (const [ago, bytes] of [
+      [30, 1e9],
+      [20, 3e9],
+      [10, 2e9],
+    ] as const)
+      addGeneration(scene, 'debian', { bytes, publishedAt: NOW - ago * HOUR, state: ago === 10 ? 'live' : 'recycled' });
+    addGeneration(scene, 'debian', { bytes: 9e9, publishedAt: NOW, state: 'publishing' });
+    const text = await page();
+    expect(text).toContain('<path d="M0 90H186.7V6H373.3V48H560"');
+    expect(text).toContain('From 1.0 GB to 2.0 GB: +1.0 GB (+100 %) over 3 published trees.');
+    expect(text).toContain('Lately: +1.0 GB in 1 d 6 h.');
+  });
+
+  it('shows the end of the newest log, scrubbed', async () => {
+    const run = addRun(scene, 'debian');
+    const lines = Array.from({ length: 40 }, (_, index) => `line ${index}`);
+    await writeLog(scene, run, `${lines.join('\n')}\nrsync://me:pw@host/x <b>\n`);
+    const text = await page();
+    const log = text.slice(text.indexOf('<section id="log"'));
+    expect(log).toContain('The last 20 lines.');
+    expect(log).toContain('line 39');
+    expect(log).not.toContain('line 15\n');
+    expect(log).toContain('&lt;b&gt;');
+    expect(text).not.toContain('me:pw');
+  });
+
+  it('is text for curl', async () => {
+    addGeneration(scene, 'debian', { markerValue: 'M', confirmedAt: NOW - HOUR });
+    addRun(scene, 'debian', { queuedAt: NOW - HOUR, markerValue: 'M', message: 'All well.' });
+    const { text } = await request(scene.http).get('/status/debian.txt');
+    expect(text).toBe(`● debian: current
+Same as upstream as of 2026-11-23 13:00 UTC.
+The next fetch starts when an operator asks for it.
+
+Published  2026-11-23 12:00 UTC, generation 1
+Size       1,200 files, 3.4 GB
+In step    2026-11-23 13:00 UTC
+Behind by  not behind
+Upstream   rsync://upstream.example.org/debian/
+Fetched    every 4 h
+Next       -
+
+● run 1  updated  2026-11-23 13:00 UTC  All well.
+`);
   });
 
   it('gives the reason of a pause, escaped', async () => {

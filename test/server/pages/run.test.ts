@@ -35,11 +35,14 @@ describe('/status/<mirror>/runs/<id>', () => {
       exitCode: 10,
       retryAt: NOW + 4 * MINUTE,
     });
+    scene.store.mirrors.setNextDue('debian', NOW + 4 * MINUTE);
     const text = await page(run);
     expect(text).toContain('the upstream cannot be reached');
     expect(text).toContain('rsync said: &lt;script&gt;alert(1)&lt;/script&gt;');
     expect(text).toContain('<span data-ago>in 4 min</span>');
     expect(text).not.toContain('<script>alert');
+    scene.store.mirrors.setNextDue('debian', NOW + HOUR); // the try was given up, for a pause perhaps
+    expect(await page(run)).not.toContain('It is tried again');
   });
 
   it('shows a run that is active, and follows its events', async () => {

@@ -52,8 +52,8 @@ describe('parseProgress', () => {
       { files: 0, bytes: 0, rate: 0, percent: 0, toCheck: 0, known: 0, eta: 0 },
       { files: 0, bytes: 32_768, rate: 0, percent: 0, toCheck: 0, known: 0, eta: 0 },
       { files: 0, bytes: 1_835_008, rate: 1_835_008, percent: 9, toCheck: 0, known: 0, eta: 9 },
-      { files: 1, bytes: 2_097_152, rate: 2_086_666, percent: 10, toCheck: 1021, known: 1033, eta: null },
-      { files: 7, bytes: 4_294_967_296, rate: 105_334_072_934, percent: 42, toCheck: 12, known: 4711, eta: null },
+      { files: 1, bytes: 2_097_152, rate: 2_086_666, percent: 10, toCheck: 1021, known: 1033, eta: 9 },
+      { files: 7, bytes: 4_294_967_296, rate: 105_334_072_934, percent: 42, toCheck: 12, known: 4711, eta: 611_824 },
     ]);
   });
 

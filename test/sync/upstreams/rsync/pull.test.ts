@@ -34,7 +34,7 @@ async function place(): Promise<Place> {
       mirror: testMirror({ name: 'pond', upstreams: [url], ...config }),
       upstream: parseUpstream(url),
       signal: new AbortController().signal,
-      env: { MILLPOND_DATA: folder },
+      env: { MILLPOND_CHILD_OF: folder },
       knownHosts: join(folder, 'known_hosts'),
       onLine: (line) => void lines.push(line),
       stage: { name: 'all', include: [], exclude: [], delete: true, options: [] },
@@ -120,7 +120,7 @@ describe('pull', () => {
     const seen: string[] = [];
     await expect
       .poll(async () => {
-        for (const pid of await processesWithEnvironment('MILLPOND_DATA', folder))
+        for (const pid of await processesWithEnvironment('MILLPOND_CHILD_OF', folder))
           for (const file of ['cmdline', 'environ'])
             try {
               seen.push(readFileSync(`/proc/${pid}/${file}`, 'latin1'));
@@ -157,7 +157,7 @@ describe('pull', () => {
     onTestFinished(() => upstream.stop());
     const result = await pull(request(upstream.url('pond'), { config: { stall: 2 } }));
     expect(result).toMatchObject({ ok: false, failure: 'timeout' });
-    await expect.poll(() => processesWithEnvironment('MILLPOND_DATA', folder)).toEqual([]);
+    await expect.poll(() => processesWithEnvironment('MILLPOND_CHILD_OF', folder)).toEqual([]);
   });
 
   test('in place, receives elsewhere than where readers look', async () => {
@@ -180,7 +180,7 @@ describe('pull', () => {
     await expect.poll(() => readdirSync(slot).length).toBe(1);
     controller.abort(new Error('enough'));
     expect(await pulling).toMatchObject({ ok: false });
-    await expect.poll(() => processesWithEnvironment('MILLPOND_DATA', folder)).toEqual([]);
+    await expect.poll(() => processesWithEnvironment('MILLPOND_CHILD_OF', folder)).toEqual([]);
     expect(Object.keys(snapshot(slot))).toEqual(['.~tmp~/big']);
     expect(await pull(request(daemon.url('pond')))).toMatchObject({ ok: true });
     expect(snapshot(slot)).toEqual(snapshot(up));

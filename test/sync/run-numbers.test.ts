@@ -1,0 +1,53 @@
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import type { TreeMirror } from '../../core/mirror.js';
+import { startEngine, testMirror, testSettings, type TestEngine } from '../fixtures/engine.js';
+import { startDaemon } from '../fixtures/rsync-daemon.js';
+import { tempFolder } from '../fixtures/temp-folder.js';
+import { writeTree } from '../fixtures/tree.js';
+
+/** A real daemon that exports `up`, and the engine with one mirror `pond` of it. */
+async function world(fields: Partial<TreeMirror>): Promise<{ up: string; folder: string; millpond: TestEngine }> {
+  const folder = await tempFolder();
+  const up = join(folder, 'up');
+  mkdirSync(up);
+  const daemon = await startDaemon({ modules: { pond: up } });
+  onTestFinished(() => daemon.stop());
+  const mirror = testMirror({ name: 'pond', upstreams: [daemon.url('pond')], ...fields });
+  const millpond = await startEngine(testSettings(folder, [mirror]));
+  onTestFinished(() => millpond.stop());
+  return { up, folder, millpond };
+}
+
+test('stages that each list a part: files and bytes are those of the whole tree, and so is the share that goes', async () => {
+  const stage = { delete: true, options: [] };
+  const stages = [
+    { ...stage, name: 'x', include: ['/x/***'], exclude: ['*'] },
+    { ...stage, name: 'y', include: ['/y/***'], exclude: ['*'] },
+  ];
+  const { up, millpond } = await world({ stages });
+  const files = ['x', 'y'].flatMap((part) => Array.from({ length: 60 }, (_, i) => [`${part}/${i}`, '12345']));
+  writeTree(up, Object.fromEntries(files) as Record<string, string>);
+  expect((await millpond.sync('pond')).numbers).toMatchObject({ totalFiles: 120, totalBytes: 600 });
+  for (let i = 0; i < 35; i++) rmSync(join(up, `x/${i}`));
+  const run = await millpond.sync('pond');
+  expect(run).toMatchObject({ outcome: 'updated', numbers: { deletedFiles: 35, totalFiles: 85, totalBytes: 425 } });
+  expect(millpond.store.generations.live('pond')).toMatchObject({ files: 85, bytes: 425 });
+});
+
+test('a probe that upstream refuses leaves its exit code in the record', async () => {
+  const { millpond } = await world({
+    marker: { path: 'stamp', parser: 'text' },
+    upstreams: ['rsync://127.0.0.1:1/x/'],
+  });
+  expect(await millpond.sync('pond')).toMatchObject({ outcome: 'failed', failure: 'connect', exitCode: 10 });
+});
+
+test('what a person must mend is told with its remedy, as a failure of this machine', async () => {
+  const { millpond } = await world({ password: { file: join('/nowhere', 'pond.pw') } });
+  const run = await millpond.sync('pond');
+  expect(run).toMatchObject({ outcome: 'failed', failure: 'local', retryAt: null });
+  expect(run.message).toMatch(/^the password file .* does not exist\.$/);
+  expect(run.message).not.toContain('This program failed');
+});
