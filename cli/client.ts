@@ -2,10 +2,10 @@ import { request, type IncomingMessage } from 'node:http';
 import { MillpondError, messageOf, systemCode, type ErrorCode } from '../core/errors.js';
 import type { EngineEvent } from '../core/engine.js';
 import type { Run } from '../core/run.js';
-import type { ImagePlan } from '../core/oci/image-plan.js';
 import type { ProgramStatus, ReloadResult, RunWithStages } from '../server/control.js';
 import type {
   CollectLine,
+  PlanLine,
   RepositorySummary,
   RepositoryWithTags,
   RolledBackImage,
@@ -104,9 +104,9 @@ export class ControlClient {
     return this.#json('GET', `/repositories/${encodeURIComponent(repository)}/tags/${encodeURIComponent(tag)}`);
   }
 
-  /** Of one configured repository of images, or of all. Upstream is asked, which takes its time. */
-  planImages(name: string | null): Promise<ImagePlan[]> {
-    return this.#json('POST', '/images/plan', { name });
+  /** A line for each configured repository, as upstream answers, or for the one that is named. */
+  async planImages(options: { name: string | null; cheap: boolean }): Promise<AsyncIterable<PlanLine>> {
+    return this.#lines(await this.#send('POST', '/images/plan', options));
   }
 
   rollBackImage(repository: string, tag: string, to: string | null): Promise<RolledBackImage> {

@@ -9,7 +9,7 @@ import type { ScrubFinding, ScrubHow, ScrubReport } from '../content/scrub.js';
 import type { Engine } from '../core/engine.js';
 import { MillpondError } from '../core/errors.js';
 import { shortDigest } from '../core/oci/digest.js';
-import type { ImagePlan } from '../core/oci/image-plan.js';
+import type { ImagePlan, PlanHow } from '../core/oci/image-plan.js';
 import { isTag } from '../core/oci/names.js';
 import type { FormerTag, Repository, Tag } from '../core/oci/repository.js';
 import type { Log } from '../platform/log.js';
@@ -22,8 +22,8 @@ import { problemOf, type Problem } from './errors.js';
 export interface ImageControls {
   collect(how: CollectHow): Promise<CollectReport>;
   scrub(how: ScrubHow): Promise<ScrubReport>;
-  /** Of one configured repository, or of all of them. @throws MillpondError */
-  plan(name: string | null): Promise<ImagePlan[]>;
+  /** A plan for each repository, as it is made. @throws MillpondError not-found */
+  plan(how: PlanHow): AsyncIterable<ImagePlan>;
 }
 
 export interface ImageControlDeps {
@@ -62,9 +62,10 @@ export interface ErrorLine {
   readonly type: 'error';
   readonly problem: Problem;
 }
-/** One line of the answer to `POST /images/gc` or `POST /images/scrub`; the last is `end` or `error`. */
+/** One line of the answer to a POST of `/images/plan`, `/images/gc` or `/images/scrub`; the last is `end` or `error`. */
 export type ControlLine<Item, Report> =
   ({ readonly type: 'item' } & Item) | ({ readonly type: 'end' } & Report) | ErrorLine;
+export type PlanLine = ControlLine<ImagePlan, { readonly plans: number }>;
 export type CollectLine = ControlLine<Candidate, CollectReport>;
 export type ScrubLine = ControlLine<ScrubFinding, ScrubReport & { readonly bad: readonly BadBlob[] }>;
 
@@ -72,7 +73,7 @@ const PAGE = 1_000;
 const MOST_HISTORY = 1_000;
 const MOST_BAD = 1_000;
 
-const PLAN_BODY = z.strictObject({ name: z.string().nullable().default(null) });
+const PLAN_BODY = z.strictObject({ name: z.string().nullable().default(null), cheap: z.boolean().default(false) });
 const ROLLBACK_BODY = z.strictObject({
   repository: z.string(),
   tag: z.string().refine(isTag, { error: 'is not a tag' }),
@@ -100,8 +101,16 @@ export function addImageRoutes(app: Express, deps: ImageControlDeps): void {
     res.json(tagOf(deps, repositoryOf(deps, req.params.repository).name, req.params.tag));
   });
   app.post('/images/plan', async (req, res) => {
-    const { name } = bodyOf(req, PLAN_BODY);
-    res.json(await controlsOf(deps).plan(name));
+    const asked = bodyOf(req, PLAN_BODY);
+    const controls = controlsOf(deps);
+    await sendLines<ImagePlan>(deps, res, async (tell, signal) => {
+      let plans = 0;
+      for await (const plan of controls.plan({ ...asked, signal })) {
+        plans++;
+        await tell(plan);
+      }
+      return { plans };
+    });
   });
   app.post('/images/rollback', (req, res) => void res.json(rollBack(deps, bodyOf(req, ROLLBACK_BODY))));
   app.post('/images/remove', (req, res) => void res.json(remove(deps, bodyOf(req, REMOVE_BODY))));

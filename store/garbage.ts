@@ -44,6 +44,9 @@ interface Place {
 const IS_TAGGED = (digest: string): string =>
   `EXISTS (SELECT 1 FROM tags t WHERE t.digest = ${digest} AND t.repository = @repository)`;
 
+const IS_HELD = (digest: string): string =>
+  `EXISTS (SELECT 1 FROM repository_content o WHERE o.digest = ${digest} AND o.repository = @repository)`;
+
 /** A former digest counts while its tag is there, or was until lately, and while it is among the newest ones. */
 const HISTORY_COUNTS = `
   (h.replaced_at > @untaggedBefore
@@ -90,13 +93,18 @@ export class GarbageStore {
   readonly #removeEmpty: Database.Statement;
 
   constructor(db: Database.Database) {
-    // manifests that a tag names, and what they name, are passed over at once; all else is asked for by `isNeeded`
+    // what tags reach in at most two steps is passed over at the first path that is found: layers may have thousands
     this.#content = db.prepare(`
       SELECT c.digest, b.size, NOT (
         ${LAST_USE} > @graceBefore
         OR ${IS_TAGGED('c.digest')}
-        OR EXISTS (SELECT 1 FROM manifest_parts p WHERE p.digest = c.digest AND ${IS_TAGGED('p.manifest')}
-          AND EXISTS (SELECT 1 FROM repository_content o WHERE o.repository = @repository AND o.digest = p.manifest))
+        OR EXISTS (
+          SELECT 1 FROM manifest_parts p
+          WHERE p.digest = c.digest AND ${IS_HELD('p.manifest')} AND (
+            ${IS_TAGGED('p.manifest')}
+            OR EXISTS (
+              SELECT 1 FROM manifest_parts q
+              WHERE q.digest = p.manifest AND ${IS_HELD('q.manifest')} AND ${IS_TAGGED('q.manifest')})))
       ) AS is_suspect
       FROM repository_content c JOIN blobs b USING (digest)
       WHERE c.repository = @repository AND c.digest > @after
