@@ -4,6 +4,7 @@ import { messageOf } from '../../../core/errors.js';
 import type { Digest } from '../../../core/oci/digest.js';
 import { OciError } from '../../../core/oci/errors.js';
 import type { ImageMirror } from '../../../core/oci/image-mirror.js';
+import type { ImagePlan } from '../../../core/oci/image-plan.js';
 import { parseManifest } from '../../../core/oci/manifest.js';
 import type { Store } from '../../../store/open.js';
 import { byDigest, chooseTags, compareTags, cosignTags, tagsBeyond, type CompareOptions } from './compare-tags.js';
@@ -20,35 +21,6 @@ export interface PlanOptions {
   readonly signal: AbortSignal;
   /** Only counts by what HEAD tells, which costs no pull: bytes and children stay unknown. */
   readonly cheap: boolean;
-}
-
-export interface BlobCount {
-  readonly blobs: number;
-  readonly bytes: number;
-}
-
-/** What the next run of a repository would do. */
-export interface ImagePlan {
-  readonly name: string;
-  /** Tags that upstream lists, and those that are chosen of them. */
-  readonly listed: number;
-  readonly chosen: readonly string[];
-  /** Chosen tags that are here as upstream has them. */
-  readonly same: number;
-  /** Chosen tags that would come or move, and tags here that would go. */
-  readonly moving: readonly string[];
-  readonly going: readonly string[];
-  /** Manifests that have to be fetched, each of which registries such as Docker Hub count as a pull. */
-  readonly pulls: number;
-  /** Those of them that the plan itself has fetched; they are kept for the run, for as long as grace lasts. */
-  readonly spent: number;
-  /** Null when only counted. Bytes that wait of a fetch that broke off are taken away. */
-  readonly toFetch: BlobCount | null;
-  readonly here: BlobCount | null;
-  /** False when `pulls` is the least that it can be. Referrers of the API always come on top. */
-  readonly isExact: boolean;
-  /** Sentences about tags that could not be looked at, and about what ended the plan early. */
-  readonly problems: readonly string[];
 }
 
 /** What the next runs of these repositories would cost. Nothing moves, and no repository changes. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { planImages, type ImagePlan } from '../../../../sync/upstreams/oci/plan.js';
+import type { ImagePlan } from '../../../../core/oci/image-plan.js';
+import { planImages } from '../../../../sync/upstreams/oci/plan.js';
 import { buildImage, contentsOf } from '../../../fixtures/image-builder.js';
 import { NAME, startPond, startUpstream, twoPlatforms, type Pond } from './image-scene.js';
 
