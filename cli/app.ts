@@ -1,9 +1,7 @@
 import { loadSettings } from '../config/load.js';
-import { BlobStore } from '../content/blobs.js';
 import { Layout } from '../content/layout.js';
 import { PublishedTrees } from '../content/published-trees.js';
 import { reconcile } from '../content/reconcile.js';
-import { Uploads, type UploadsOptions } from '../content/uploads.js';
 import { createLog, type Log } from '../platform/log.js';
 import { packageVersion } from '../platform/package-root.js';
 import { endProcesses, processesWithEnvironment } from '../platform/processes.js';
@@ -11,13 +9,12 @@ import { createServer } from '../server/app.js';
 import { openControlSocket } from '../server/control-socket.js';
 import { createControlHandler } from '../server/control.js';
 import { HttpListeners } from '../server/listeners.js';
-import { PullCounter } from '../server/oci/pull-counter.js';
-import type { ImageParts } from '../server/oci/registry-deps.js';
 import { lockDataFolder } from '../store/lock.js';
 import { openStore } from '../store/open.js';
 import { SyncEngine } from '../sync/engine.js';
 import { CHILD_MARK } from '../sync/runs/upstream-request.js';
 import { explainDataFolder, openDataFolder } from './data-folder.js';
+import { openImages } from './images.js';
 import { reloader } from './reload.js';
 
 export interface AppOptions {
@@ -69,15 +66,17 @@ async function start(options: AppOptions, undo: (() => Promise<void> | void)[]):
   await reconcile(reconcileWith, settings.mirrors.keys()).catch((error: unknown) => {
     throw explainDataFolder(data, error);
   });
-  const engine = new SyncEngine({ settings, store, layout, trees, log, clock, random: Math.random });
+  const images = await openImages({ settings: () => settings, store, layout, clock, log });
+  undo.push(() => images.stop());
+  const engineParts = { store, layout, trees, log, clock, random: Math.random, images: images.services };
+  const engine = new SyncEngine({ settings, ...engineParts });
   undo.push(() => engine.stop());
 
-  const images = openImages({ store, layout, clock, reserve: () => settings.sync.reserve }, log);
-  undo.push(() => images.stop());
   let ready = false;
   const serverDeps = {
     ...{ settings: () => settings, store, engine, trees, layout, clock, log, version: packageVersion() },
     images: images.parts,
+    imageStatistics: images.statistics,
     ready: () => ready,
   };
   const server = createServer(serverDeps);
@@ -86,16 +85,17 @@ async function start(options: AppOptions, undo: (() => Promise<void> | void)[]):
   const addresses = await listeners.apply(settings.listen.http);
 
   const reload = reloader({
-    ...{ configFile: options.configFile, reconcileWith, engine, listeners, log },
+    ...{ configFile: options.configFile, reconcileWith, engine, images, listeners, log },
     settings: () => settings,
     use: (next) => (settings = next),
   });
   const control = await openControlSocket(
     layout.controlSocket,
-    createControlHandler({ ...serverDeps, engine, reload }),
+    createControlHandler({ ...serverDeps, engine, reload, imageControls: images.controls }),
   );
   undo.push(() => control.stop());
   engine.start();
+  images.start();
   ready = true;
 
   let stopping: Promise<void> | undefined;
@@ -104,22 +104,12 @@ async function start(options: AppOptions, undo: (() => Promise<void> | void)[]):
     server.stop();
     await Promise.all([listeners.close(settings.grace * 1000), engine.stop()]);
     await control.stop();
-    images.stop();
+    await images.stop();
     store.close();
     await companion?.stop();
     lock.release();
   }
   return { addresses, reload, stop: () => (stopping ??= stop()) };
-}
-
-/** What serves images. Pulls are counted until `stop`, which writes them down. */
-function openImages(options: Omit<UploadsOptions, 'blobs'>, log: Log): { parts: ImageParts; stop(): void } {
-  const blobs = new BlobStore(options);
-  const uploads = new Uploads({ ...options, blobs });
-  const pulls = new PullCounter({ ...options, log });
-  pulls.start();
-  const parts: ImageParts = { blobs, uploads, onDemand: null, onPull: (pull) => pulls.count(pull) };
-  return { parts, stop: () => pulls.stop() };
 }
 
 /** Processes of a program that was killed would write into the trees; the lock says that it is gone. */

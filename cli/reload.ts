@@ -7,11 +7,13 @@ import type { Log } from '../platform/log.js';
 import type { HttpListeners } from '../server/listeners.js';
 import type { SyncEngine } from '../sync/engine.js';
 import { changedPaths } from './changed-settings.js';
+import type { ImageApp } from './images.js';
 
 export interface ReloadParts {
   readonly configFile: string;
   readonly reconcileWith: ReconcileOptions;
   readonly engine: SyncEngine;
+  readonly images: Pick<ImageApp, 'apply'>;
   readonly listeners: HttpListeners;
   readonly log: Log;
   settings(): Settings;
@@ -44,6 +46,7 @@ async function reload(parts: ReloadParts): Promise<{ changed: string[] }> {
   // from here nothing is refused any more: what one mirror lacks on the disk must not keep the rest from its settings
   await showNewMirrors(next, before, parts);
   parts.use(next);
+  parts.images.apply(next);
   parts.engine.apply(next);
   await hideRemovedMirrors(next, before, parts);
   parts.log.info({ changed, addresses }, 'the configuration was read again');

@@ -22,6 +22,8 @@ export interface ImagesOptions {
   readonly blobs: BlobStore;
   readonly clock: () => number;
   readonly log: Log;
+  /** Bytes of blobs that have just come from a registry. */
+  readonly onReceived?: (registry: string, bytes: number) => void;
 }
 
 /** What fetches images, for runs and for clients alike. No upstream is asked before somebody wants something of it. */
@@ -42,7 +44,8 @@ export function createImages(options: ImagesOptions): Images {
   const { store, layout, blobs, clock, log } = options;
   let settings = options.settings;
   const clients = new RegistryClients({ store, clock });
-  const fetches = new BlobFetches({ store, layout, blobs, clock });
+  const { onReceived } = options;
+  const fetches = new BlobFetches({ store, layout, blobs, clock, ...(onReceived ? { onReceived } : {}) });
   const sourceOf = (registry: Registry): ImageSource => clients.sourceOf(registry);
   const services: ImageServices = { blobs, fetches, sourceOf };
   const onDemand = new OnDemandFetcher({

@@ -12,6 +12,8 @@ export interface FetchTools {
   readonly blobs: BlobStore;
   readonly layout: Layout;
   readonly clock: () => number;
+  /** Bytes that have just come over the wire from a registry. */
+  readonly onReceived?: (registry: string, bytes: number) => void;
   /** Waits so many milliseconds, or throws. */
   readonly wait: (milliseconds: number, signal: AbortSignal) => Promise<void>;
 }
@@ -160,6 +162,7 @@ export class BlobFetch {
       this.#begin(blob);
       let known = blob.received - remote.from;
       for await (const chunk of remote.body) {
+        this.tools.onReceived?.(source.name, chunk.length);
         for (const { onBytes } of this.#waiters) onBytes?.(chunk.length);
         const fresh = chunk.subarray(Math.min(known, chunk.length));
         known = Math.max(0, known - chunk.length);
