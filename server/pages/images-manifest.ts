@@ -6,7 +6,7 @@ import type { LayerView, ManifestView } from '../image-manifest.js';
 import type { RepositoryView } from '../images-view.js';
 import { shownText } from '../shown-text.js';
 import { pullCommands, type ClientAddress } from './images-use.js';
-import { manifestLink, nameParts, tagHref, type DigestLink } from './images-view-parts.js';
+import { countOf, manifestLink, nameParts, tagHref, type DigestLink } from './images-view-parts.js';
 import type { PageFrame } from './page-frame.js';
 import { timeOrNull } from './time-view.js';
 import { renderView } from './view.js';
@@ -100,12 +100,14 @@ function historyRows(
 
 function kindWords({ kind, platforms, layers, config, artifactType }: ManifestView): string {
   if (kind === 'index') {
-    const count = platforms.filter(({ platform }) => platform !== null).length;
-    return `An index of ${count} ${count === 1 ? 'platform' : 'platforms'}`;
+    const named = platforms.filter(({ platform }) => platform !== null);
+    const here = named.filter(({ isHere }) => isHere).length;
+    const which = here === named.length ? '' : `, ${here} of which ${here === 1 ? 'is' : 'are'} mirrored here`;
+    return `An index of ${countOf(named.length, 'platform', 'platforms')}${which}`;
   }
   if (kind === 'artifact') return `An artifact of type ${artifactType ?? 'unknown'}`;
   const of = config?.platform ? ` for ${config.platform}` : '';
-  return `An image${of} of ${layers.length} ${layers.length === 1 ? 'layer' : 'layers'}`;
+  return `An image${of} of ${countOf(layers.length, 'layer', 'layers')}`;
 }
 
 function layerRow({ digest, mediaType, size, isHere, isForeign, step }: LayerView, index: number): object {

@@ -39,10 +39,11 @@ export function originWords({ status, origin }: RepositoryView): string {
   return origin === 'mirrored' && !status ? 'was kept in step with upstream once' : ORIGIN_WORDS[origin];
 }
 
-/** The registry, or whatever comes first, apart from the rest: it is the same in many names. */
+/** The registry apart from the rest: it is the same in many names. Empty where a name begins with none. */
 export function nameParts(name: string): { registry: string; rest: string } {
   const slash = name.indexOf('/');
-  return { registry: name.slice(0, slash + 1), rest: name.slice(slash + 1) };
+  const at = name.slice(0, slash).includes('.') ? slash + 1 : 0;
+  return { registry: name.slice(0, at), rest: name.slice(at) };
 }
 
 export function manifestLink(repository: string, digest: Digest): DigestLink {
