@@ -73,6 +73,40 @@ const WITH_ALL_ABOVE = `
       CROSS JOIN repository_content c ON c.repository = @repository AND c.digest = m.subject
   )`;
 
+/** What tags reach in at most two steps is passed over at the first path that is found: layers may have thousands. */
+const CONTENT_PAGE = `
+  SELECT c.digest, b.size, NOT (
+    ${LAST_USE} > @graceBefore
+    OR ${IS_TAGGED('c.digest')}
+    OR EXISTS (
+      SELECT 1 FROM manifest_parts p
+      WHERE p.digest = c.digest AND ${IS_HELD('p.manifest')} AND (
+        ${IS_TAGGED('p.manifest')}
+        OR EXISTS (
+          SELECT 1 FROM manifest_parts q
+          WHERE q.digest = p.manifest AND ${IS_HELD('q.manifest')} AND ${IS_TAGGED('q.manifest')})))
+  ) AS is_suspect
+  FROM repository_content c JOIN blobs b USING (digest)
+  WHERE c.repository = @repository AND c.digest > @after
+    AND @manifests = EXISTS (SELECT 1 FROM manifests m WHERE m.digest = c.digest)
+  ORDER BY c.digest LIMIT @limit`;
+
+const IS_NEEDED = `
+  ${WITH_ALL_ABOVE}
+  SELECT 1 FROM up WHERE
+    ${IS_TAGGED('up.digest')}
+    OR EXISTS (
+      SELECT 1 FROM tag_history h
+      WHERE h.digest = up.digest AND h.repository = @repository AND ${HISTORY_COUNTS})
+    OR EXISTS (
+      SELECT 1 FROM repository_content c
+      WHERE c.repository = @repository AND c.digest = up.digest AND (
+        ${LAST_USE} > @graceBefore
+        OR (c.touched_at > @untaggedBefore
+          AND EXISTS (SELECT 1 FROM manifests m WHERE m.digest = c.digest)
+          AND EXISTS (SELECT 1 FROM repositories r WHERE r.name = c.repository AND r.origin = 'hosted'))))
+  LIMIT 1`;
+
 /**
  * The questions of garbage collection. Something is needed in a repository when a path leads to it from a tag, a former
  * digest of a tag, or what was touched lately: from an index to its manifests, from a manifest to its configuration and
@@ -93,38 +127,8 @@ export class GarbageStore {
   readonly #removeEmpty: Database.Statement;
 
   constructor(db: Database.Database) {
-    // what tags reach in at most two steps is passed over at the first path that is found: layers may have thousands
-    this.#content = db.prepare(`
-      SELECT c.digest, b.size, NOT (
-        ${LAST_USE} > @graceBefore
-        OR ${IS_TAGGED('c.digest')}
-        OR EXISTS (
-          SELECT 1 FROM manifest_parts p
-          WHERE p.digest = c.digest AND ${IS_HELD('p.manifest')} AND (
-            ${IS_TAGGED('p.manifest')}
-            OR EXISTS (
-              SELECT 1 FROM manifest_parts q
-              WHERE q.digest = p.manifest AND ${IS_HELD('q.manifest')} AND ${IS_TAGGED('q.manifest')})))
-      ) AS is_suspect
-      FROM repository_content c JOIN blobs b USING (digest)
-      WHERE c.repository = @repository AND c.digest > @after
-        AND @manifests = EXISTS (SELECT 1 FROM manifests m WHERE m.digest = c.digest)
-      ORDER BY c.digest LIMIT @limit`);
-    this.#isNeeded = db.prepare(`
-      ${WITH_ALL_ABOVE}
-      SELECT 1 FROM up WHERE
-        ${IS_TAGGED('up.digest')}
-        OR EXISTS (
-          SELECT 1 FROM tag_history h
-          WHERE h.digest = up.digest AND h.repository = @repository AND ${HISTORY_COUNTS})
-        OR EXISTS (
-          SELECT 1 FROM repository_content c
-          WHERE c.repository = @repository AND c.digest = up.digest AND (
-            ${LAST_USE} > @graceBefore
-            OR (c.touched_at > @untaggedBefore
-              AND EXISTS (SELECT 1 FROM manifests m WHERE m.digest = c.digest)
-              AND EXISTS (SELECT 1 FROM repositories r WHERE r.name = c.repository AND r.origin = 'hosted'))))
-      LIMIT 1`);
+    this.#content = db.prepare(CONTENT_PAGE);
+    this.#isNeeded = db.prepare(IS_NEEDED);
     this.#above = db.prepare(`${WITH_ALL_ABOVE} SELECT digest FROM up`);
     this.#facts = db.prepare(`
       SELECT c.touched_at, m.digest IS NOT NULL AS is_manifest, m.subject,
