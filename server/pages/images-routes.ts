@@ -1,7 +1,7 @@
 import { Router, type NextFunction, type Request, type Response } from 'express';
 import { catalogueData, repositoryData, runOf, tagData, tagsData } from '../api/images.js';
 import { readText } from '../api/query.js';
-import { manifestView, tagWithHistory } from '../image-manifest.js';
+import { manifestView, tagWithHistory, type TagView } from '../image-manifest.js';
 import { parseImagePath, type ImagePath } from '../image-path.js';
 import { registryViews, repositoryView, type RepositoryView } from '../images-view.js';
 import { RECENT_RUNS } from '../mirror-status.js';
@@ -85,7 +85,7 @@ async function answerRepository({ deps, frameOf, repository, req, res }: Asked):
     ...{ repository, tags, query, after, address: addressOf(deps, req) },
     next: listed.next && (tags.at(-1)?.tag ?? null),
     registry: registryViews(deps).find((each) => name.startsWith(`${each.name}/`)) ?? null,
-    shownTag: deps.store.tags.get(name, 'latest')?.tag ?? tags[0]?.tag ?? null,
+    shownTag: deps.store.tags.get(name, 'latest')?.tag ?? mostPulled(tags)?.tag ?? null,
     runs: status ? publicRuns(deps, name, RECENT_RUNS) : [],
   };
   const events = status ? { events: eventsOf(name) } : {};
@@ -143,6 +143,11 @@ async function answerRun({ deps, frameOf, repository, req, res }: Asked, id: str
     json: () => details,
   });
   return true;
+}
+
+/** The first one where none was pulled more than another. */
+function mostPulled(tags: readonly TagView[]): TagView | undefined {
+  return tags.toSorted((a, b) => b.pulls - a.pulls)[0];
 }
 
 /** The public address where the operator gave one, else the one that this client used. */
