@@ -1,6 +1,7 @@
 import { MillpondError } from '../../../core/errors.js';
 import { OciError } from '../../../core/oci/errors.js';
 import type { BlobReader } from '../../../core/oci/on-demand.js';
+import { HttpFailure } from '../../../platform/http-client.js';
 import { isDiskFull } from '../../runs/run-failure.js';
 import { RegistryFailure } from './registry-failure.js';
 
@@ -16,7 +17,9 @@ export function toOciError(error: unknown, unknownAs: 'MANIFEST_UNKNOWN' | 'BLOB
   if (isDiskFull(error)) return unavailable('there is no room on the disk for what upstream has', error);
   if (error instanceof MillpondError) return unavailable('the upstream registry cannot be asked', error);
   if (!(error instanceof RegistryFailure)) return error;
-  const { kind, message, retryAfter } = error;
+  const { kind, retryAfter } = error;
+  // the sentence of a connection names hosts, which may be internal ones
+  const message = error.cause instanceof HttpFailure ? 'the upstream registry cannot be reached' : error.message;
   if (kind === 'not-found') return new OciError(unknownAs, { message, cause: error });
   if (kind === 'denied' || kind === 'unauthorized') return new OciError('DENIED', { message, cause: error });
   if (kind !== 'rate-limited') return unavailable(message, error, retryAfter ?? RETRY_AFTER);

@@ -107,6 +107,7 @@ describe('OnDemandFetcher.bringManifest', () => {
       const error = await refusal(work);
       expect(error).toMatchObject({ code: 'UNAVAILABLE', status: 503 });
       expect(error.details.retryAfter).toBeGreaterThan(0);
+      expect(error.message).not.toContain('127.0.0.1');
     }
     await upstream.faulty.online();
     pond.clock.now += MINUTE;
