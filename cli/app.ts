@@ -1,4 +1,5 @@
 import { loadSettings } from '../config/load.js';
+import type { Settings } from '../config/settings.js';
 import { Layout } from '../content/layout.js';
 import { PublishedTrees } from '../content/published-trees.js';
 import { reconcile } from '../content/reconcile.js';
@@ -35,11 +36,14 @@ export interface App {
   reload(): Promise<{ changed: string[] }>;
 }
 
+/** What has to be taken back when the start fails, in reverse order. */
+type Undo = (() => Promise<void> | void)[];
+
 const ORPHAN_GRACE_MS = 5_000;
 
 /** Puts the program together and starts it: the only place that knows all parts. @throws MillpondError */
 export async function startApp(options: AppOptions): Promise<App> {
-  const undo: (() => Promise<void> | void)[] = [];
+  const undo: Undo = [];
   try {
     return await start(options, undo);
   } catch (error) {
@@ -48,24 +52,12 @@ export async function startApp(options: AppOptions): Promise<App> {
   }
 }
 
-async function start(options: AppOptions, undo: (() => Promise<void> | void)[]): Promise<App> {
+async function start(options: AppOptions, undo: Undo): Promise<App> {
   let settings = loadSettings(options.configFile);
   const log = createLog(process.env['MILLPOND_LOG'] ?? 'info');
   const clock = Date.now;
-  const data = await openDataFolder(settings.data);
-  const layout = new Layout(data);
-  const lock = lockDataFolder(layout.lockDb, data);
-  undo.push(() => lock.release());
-  await endOrphans(data, log);
-  const companion = await options.companion?.({ [CHILD_MARK]: data });
-  if (companion) undo.push(() => companion.stop());
-  const store = openStore(layout.stateDb);
-  undo.push(() => store.close());
-  const trees = new PublishedTrees();
-  const reconcileWith = { store, layout, trees, clock, log };
-  await reconcile(reconcileWith, settings.mirrors.keys()).catch((error: unknown) => {
-    throw explainDataFolder(data, error);
-  });
+  const disk = await openDisk(options, { settings, log, clock }, undo);
+  const { store, layout, trees } = disk;
   const images = await openImages({ settings: () => settings, store, layout, clock, log });
   undo.push(() => images.stop());
   const engineParts = { store, layout, trees, log, clock, random: Math.random, images: images.services };
@@ -85,7 +77,7 @@ async function start(options: AppOptions, undo: (() => Promise<void> | void)[]):
   const addresses = await listeners.apply(settings.listen.http);
 
   const reload = reloader({
-    ...{ configFile: options.configFile, reconcileWith, engine, images, listeners, log },
+    ...{ configFile: options.configFile, reconcileWith: disk.reconcileWith, engine, images, listeners, log },
     settings: () => settings,
     use: (next) => (settings = next),
   });
@@ -106,10 +98,33 @@ async function start(options: AppOptions, undo: (() => Promise<void> | void)[]):
     await control.stop();
     await images.stop();
     store.close();
-    await companion?.stop();
-    lock.release();
+    await disk.companion?.stop();
+    disk.lock.release();
   }
   return { addresses, reload, stop: () => (stopping ??= stop()) };
+}
+
+/** The data folder and all that is in it, for this program alone; records and disk agree. */
+async function openDisk(
+  { companion: startCompanion }: AppOptions,
+  { settings, log, clock }: { settings: Settings; log: Log; clock: () => number },
+  undo: Undo,
+) {
+  const data = await openDataFolder(settings.data);
+  const layout = new Layout(data);
+  const lock = lockDataFolder(layout.lockDb, data);
+  undo.push(() => lock.release());
+  await endOrphans(data, log);
+  const companion = await startCompanion?.({ [CHILD_MARK]: data });
+  if (companion) undo.push(() => companion.stop());
+  const store = openStore(layout.stateDb);
+  undo.push(() => store.close());
+  const trees = new PublishedTrees();
+  const reconcileWith = { store, layout, trees, clock, log };
+  await reconcile(reconcileWith, settings.mirrors.keys()).catch((error: unknown) => {
+    throw explainDataFolder(data, error);
+  });
+  return { layout, lock, companion, store, trees, reconcileWith };
 }
 
 /** Processes of a program that was killed would write into the trees; the lock says that it is gone. */
