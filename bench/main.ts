@@ -1,4 +1,5 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
+import { benchImages, IMAGES_PARTS } from './images.js';
 import { benchSync } from './sync.js';
 
 const program = new Command('bench').description('Measures Millpond beside its peers, in one run, as ratios.');
@@ -9,4 +10,11 @@ program
   .option('--repeat <n>', 'pairs of runs of each kind', Number, 3)
   .option('--json', 'JSON lines only')
   .action(benchSync);
+program
+  .command('images')
+  .description('images from a registry, and to clients, beside skopeo and docker-registry')
+  .addOption(new Option('--only <part>', 'one part alone').choices(IMAGES_PARTS))
+  .option('--repeat <n>', 'pairs of runs of each kind', Number, 5)
+  .option('--json', 'JSON lines only')
+  .action(benchImages);
 await program.parseAsync();

@@ -1,14 +1,7 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
-import { stringify } from 'yaml';
-import { ControlClient } from '../cli/client.js';
-import type { Run } from '../core/run.js';
-import { PACKAGE_ROOT } from '../platform/package-root.js';
+import { Report } from './report.js';
+import { freePort, startMillpond, syncAll, timed, Workbench, writeSettings, type Program } from './workbench.js';
 
 export interface SyncBenchOptions {
   readonly files: number;
@@ -23,31 +16,18 @@ interface Bench {
   readonly folder: string;
   readonly up: string;
   readonly url: string;
-  readonly client: ControlClient;
-  readonly millpond: ChildProcess;
+  readonly millpond: Program;
+  readonly report: Report;
   readonly options: SyncBenchOptions;
 }
 
 /** Runs Millpond and plain rsync in turn on the same upstream and prints the medians and their ratio. */
 export async function benchSync(options: SyncBenchOptions): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'millpond-bench-'));
-  const children: ChildProcess[] = [];
-  const tidy = (): void => {
-    for (const child of children) child.kill('SIGKILL');
-    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
-  };
-  process.once('SIGINT', () => {
-    tidy();
-    process.exit(130);
-  });
-  try {
-    await measure(await setUp(folder, options, children));
-  } finally {
-    tidy();
-  }
+  await Workbench.use(async (workbench) => measure(await setUp(workbench, options)));
 }
 
-async function setUp(folder: string, options: SyncBenchOptions, children: ChildProcess[]): Promise<Bench> {
+async function setUp(workbench: Workbench, options: SyncBenchOptions): Promise<Bench> {
+  const { folder } = workbench;
   const up = join(folder, 'up');
   for (let i = 0; i < options.files; i++) writeFile(up, i, 0);
   writeFileSync(join(up, 'marker'), '0');
@@ -55,51 +35,33 @@ async function setUp(folder: string, options: SyncBenchOptions, children: ChildP
   const config = join(folder, 'rsyncd.conf');
   const ids = process.getuid?.() === 0 ? 'uid = 0\ngid = 0\n' : '';
   writeFileSync(config, `port = ${port}\naddress = 127.0.0.1\nuse chroot = no\n${ids}[up]\npath = ${up}\n`);
-  children.push(spawn('rsync', ['--daemon', '--no-detach', `--config=${config}`], { stdio: 'ignore' }));
+  workbench.start('rsync', ['--daemon', '--no-detach', `--config=${config}`]);
   const url = `rsync://127.0.0.1:${port}/up/`;
-  configure(folder, url, {});
-  const main = join(PACKAGE_ROOT, 'dist', 'cli', 'main.js');
-  const millpond = spawn(process.execPath, [main, 'serve', '--config', join(folder, 'millpond.yaml')], {
-    env: { ...process.env, MILLPOND_LOG: 'error' },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  children.push(millpond);
-  if (millpond.stdout) await once(millpond.stdout, 'data');
-  const socketPath = join(folder, 'data', 'run', 'control.sock');
-  const client = new ControlClient({ socketPath, dataFolder: join(folder, 'data') });
-  return { folder, up, url, client, millpond, options };
+  const millpond = await startMillpond(workbench, folder, settingsOf(url, {}));
+  return { folder, up, url, millpond, report: new Report('sync', options), options };
 }
 
-function configure(folder: string, upstream: string, mirror: object): void {
-  const settings = {
-    data: './data',
-    listen: { http: '127.0.0.1:0' },
-    sync: { jitter: '0s', reserve: '0%' },
-    mirrors: { up: { upstream, schedule: 'manual', ...mirror } },
-  };
-  writeFileSync(join(folder, 'millpond.yaml'), stringify(settings));
+function settingsOf(upstream: string, mirror: object): object {
+  return { mirrors: { up: { upstream, schedule: 'manual', ...mirror } } };
 }
 
 async function measure(bench: Bench): Promise<void> {
-  const { options } = bench;
-  const first = await pair(bench, 1, { force: false });
-  report(options, `first sync of ${options.files} files`, first, null);
-  await pair(bench, 1, { force: false }); // builds the second slot
-  const noProbe = await pair(bench, options.repeat, { force: false });
-  report(options, 'nothing changed, without probe', noProbe, 1.1);
-  const changedNoProbe = await pair(bench, options.repeat, { force: false, change: true });
-  report(options, `${CHANGED} changed files, without probe`, changedNoProbe, 1.2);
-  configure(bench.folder, bench.url, { marker: { path: 'marker', parser: 'text' } });
-  await bench.client.reload();
-  await pair(bench, 1, { force: false }); // learns the marker
-  const probed = await pair(bench, options.repeat, { force: false });
-  report(options, 'nothing changed, with probe', probed, 0.2);
-  const changed = await pair(bench, options.repeat, { force: false, change: true });
-  report(options, `${CHANGED} changed files, with probes`, changed, 1.2);
-  say(options, 'replay of the last change list, ms', logFigures(bench, /in (\d+) ms\.$/, /made equal/));
-  say(options, 'publish step, ms (goal <= 500)', logFigures(bench, /in (\d+) ms\.$/, /published/));
-  const peak = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${bench.millpond.pid}/status`, 'utf8'))?.[1];
-  say(options, 'peak memory of Millpond, MB (goal <= 150)', [Math.round(Number(peak) / 1024)]);
+  const { options, report, millpond } = bench;
+  compare(bench, `first sync of ${options.files} files`, await pair(bench, 1), null);
+  await pair(bench, 1); // builds the second slot
+  compare(bench, 'nothing changed, without probe', await pair(bench, options.repeat), 1.1);
+  const changedNoProbe = await pair(bench, options.repeat, { change: true });
+  compare(bench, `${CHANGED} changed files, without probe`, changedNoProbe, 1.2);
+  writeSettings(bench.folder, settingsOf(bench.url, { marker: { path: 'marker', parser: 'text' } }));
+  await millpond.client.reload();
+  await pair(bench, 1); // learns the marker
+  compare(bench, 'nothing changed, with probe', await pair(bench, options.repeat), 0.2);
+  const changed = await pair(bench, options.repeat, { change: true });
+  compare(bench, `${CHANGED} changed files, with probes`, changed, 1.2);
+  report.say('replay of the last change list, ms', logFigures(bench, /in (\d+) ms\.$/, /made equal/));
+  report.say('publish step, ms (goal <= 500)', logFigures(bench, /in (\d+) ms\.$/, /published/));
+  const peak = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${millpond.child.pid}/status`, 'utf8'))?.[1];
+  report.say('peak memory of Millpond, MB (goal <= 150)', [Math.round(Number(peak) / 1024)]);
 }
 
 interface Figures {
@@ -107,14 +69,19 @@ interface Figures {
   readonly rsync: number[];
 }
 
-async function pair(bench: Bench, repeat: number, how: { force: boolean; change?: boolean }): Promise<Figures> {
+async function pair(bench: Bench, repeat: number, how: { change?: boolean } = {}): Promise<Figures> {
   const figures: Figures = { millpond: [], rsync: [] };
   for (let i = 0; i < repeat; i++) {
     if (how.change) change(bench);
-    figures.millpond.push(await millpondRun(bench, how.force));
-    figures.rsync.push(await rsyncRun(bench));
+    figures.millpond.push(await syncAll(bench.millpond, ['up']));
+    figures.rsync.push(await timed('rsync', ['-a', '--delete', bench.url, `${join(bench.folder, 'plain')}/`]));
   }
   return figures;
+}
+
+function compare({ report }: Bench, name: string, { millpond, rsync }: Figures, most: number | null): void {
+  const goal = most === null ? null : { most };
+  report.compare({ name, unit: 'ms', peer: 'rsync', ours: millpond, theirs: rsync, goal });
 }
 
 let round = 0;
@@ -124,25 +91,6 @@ function change({ up, options }: Bench): void {
   const step = Math.max(1, Math.floor(options.files / CHANGED));
   for (let i = 0; i < options.files; i += step) writeFile(up, i, round);
   writeFileSync(join(up, 'marker'), String(round));
-}
-
-async function millpondRun({ client }: Bench, force: boolean): Promise<number> {
-  let run: Run = await client.sync('up', { force });
-  while (run.phase !== 'ended') {
-    await delay(20);
-    run = await client.run(run.id);
-  }
-  if (run.outcome !== 'updated' && run.outcome !== 'unchanged')
-    throw new Error(`the run ended ${run.outcome}: ${run.message}`);
-  return (run.endedAt ?? 0) - (run.startedAt ?? 0);
-}
-
-async function rsyncRun({ folder, url }: Bench): Promise<number> {
-  const started = performance.now();
-  const child = spawn('rsync', ['-a', '--delete', url, `${join(folder, 'plain')}/`], { stdio: 'ignore' });
-  const [code] = (await once(child, 'exit')) as [number];
-  if (code !== 0) throw new Error(`rsync ended with ${code}`);
-  return performance.now() - started;
 }
 
 function writeFile(up: string, i: number, version: number): void {
@@ -164,33 +112,4 @@ function logFigures({ folder }: Bench, figure: RegExp, which: RegExp): number[] 
     for (const line of text.split('\n')) if (which.test(line)) found.push(Number(figure.exec(line)?.[1]));
   }
   return found;
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
-}
-
-function report(options: SyncBenchOptions, name: string, { millpond, rsync }: Figures, goal: number | null): void {
-  const [ours, theirs] = [median(millpond), median(rsync)];
-  const ratio = Math.round((ours / theirs) * 100) / 100;
-  if (!options.json) {
-    const wanted = goal === null ? '' : `  goal <= ${goal}  ${ratio <= goal ? 'reached' : 'NOT reached'}`;
-    process.stdout.write(
-      `${name.padEnd(38)} ${Math.round(ours)} ms / rsync ${Math.round(theirs)} ms = ${ratio}${wanted}\n`,
-    );
-  }
-  process.stdout.write(`${JSON.stringify({ bench: 'sync', name, millpond, rsync, ratio, goal })}\n`);
-}
-
-function say(options: SyncBenchOptions, name: string, values: readonly number[]): void {
-  if (!options.json) process.stdout.write(`${name.padEnd(38)} ${values.join(' ')}\n`);
-  process.stdout.write(`${JSON.stringify({ bench: 'sync', name, values })}\n`);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
 }

@@ -11,29 +11,36 @@ export const START_PACKAGES = [{ package: 'rsync', probe: 'rsync' }];
 
 const PODMAN_SERVICES = ['podman', 'podman.socket', 'podman-restart', 'podman-auto-update', 'podman-auto-update.timer'];
 
+const CURL = { package: 'curl', probe: 'curl' };
+const SKOPEO = { package: 'skopeo', probe: 'skopeo' };
+const DOCKER_REGISTRY = { package: 'docker-registry', probe: 'docker-registry', service: 'docker-registry' };
+
 /** What the quick start makes its signed archive with; without it, it exports a plain tree. */
 export const ARCHIVE_PACKAGES = [
   { package: 'apt-utils', probe: 'apt-ftparchive' },
   { package: 'gnupg', probe: 'gpg' },
 ];
 
+/** What measurements hold Millpond against, and what they ask with. */
+export const BENCH_PACKAGES = [...START_PACKAGES, CURL, { package: 'wrk', probe: 'wrk' }, SKOPEO, DOCKER_REGISTRY];
+
 export const TEST_PACKAGES = [
   ...START_PACKAGES,
   ...ARCHIVE_PACKAGES,
   { package: 'nginx-light', probe: 'nginx', service: 'nginx' },
   { package: 'chromium', probe: 'chromium' },
-  { package: 'curl', probe: 'curl' },
+  CURL,
   { package: 'wget', probe: 'wget' },
   { package: 'xz-utils', probe: 'xz' },
   { package: 'openssh-client', probe: 'ssh' },
   { package: 'openssh-server', probe: 'sshd', service: 'ssh' },
-  { package: 'skopeo', probe: 'skopeo' },
+  SKOPEO,
   { package: 'buildah', probe: 'buildah' },
   { package: 'podman', probe: 'podman', service: PODMAN_SERVICES },
   { package: 'runc', probe: 'runc' },
   { package: 'containerd', probe: 'ctr', service: 'containerd' },
   { package: 'docker.io', probe: 'dockerd', service: ['docker', 'docker.socket'] },
-  { package: 'docker-registry', probe: 'docker-registry', service: 'docker-registry' },
+  DOCKER_REGISTRY,
   { package: 'busybox-static', probe: '/bin/busybox' },
 ];
 
