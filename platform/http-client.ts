@@ -1,6 +1,6 @@
 import { lookup as systemLookup } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
-import { Agent, buildConnector, errors, type Dispatcher } from 'undici';
+import type { Agent, buildConnector, Dispatcher } from 'undici';
 import { messageOf, systemCode } from '../core/errors.js';
 import { ForbiddenAddress, isPublicAddress, publicLookup } from './address-rules.js';
 
@@ -74,27 +74,17 @@ const LONGEST_DRAIN_MS = 5_000;
 
 /** Requests over HTTP/1.1 with kept connections. Redirects are not followed, bodies are not decoded. */
 export class HttpClient {
-  readonly #agent: Agent;
-  readonly #timeouts: HttpTimeouts;
+  #agent: Promise<Agent> | undefined;
 
-  constructor(options: HttpClientOptions) {
-    this.#timeouts = { ...TIMEOUTS, ...options.timeouts };
-    this.#agent = new Agent({
-      connections: options.connections ?? CONNECTIONS,
-      pipelining: 1,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      headersTimeout: this.#timeouts.headers,
-      bodyTimeout: this.#timeouts.bodyIdle,
-      connect: connector(options, this.#timeouts.connect),
-    });
-  }
+  constructor(private readonly options: HttpClientOptions) {}
 
   /** @throws HttpFailure, or the reason of the signal */
   async request(url: URL, request: HttpRequest): Promise<HttpAnswer> {
     const { method, headers, body, signal } = request;
     signal.throwIfAborted();
     try {
-      const answer = await this.#agent.request({
+      const agent = await (this.#agent ??= openAgent(this.options));
+      const answer = await agent.request({
         origin: url.origin,
         path: url.pathname + url.search,
         method,
@@ -111,13 +101,31 @@ export class HttpClient {
 
   /** Ends all connections, also those in use. */
   async close(): Promise<void> {
-    await this.#agent.destroy();
+    await (await this.#agent)?.destroy();
   }
 }
 
-function connector(options: HttpClientOptions, timeout: number): buildConnector.connector {
+/** undici takes 15 MB of memory, which a server of trees alone does without. */
+async function openAgent(options: HttpClientOptions): Promise<Agent> {
+  const undici = await import('undici');
+  const timeouts = { ...TIMEOUTS, ...options.timeouts };
+  return new undici.Agent({
+    connections: options.connections ?? CONNECTIONS,
+    pipelining: 1,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    headersTimeout: timeouts.headers,
+    bodyTimeout: timeouts.bodyIdle,
+    connect: connector(options, timeouts.connect, undici.buildConnector),
+  });
+}
+
+function connector(
+  options: HttpClientOptions,
+  timeout: number,
+  build: typeof buildConnector,
+): buildConnector.connector {
   const lookup = options.lookup ?? systemLookup;
-  const connect = buildConnector({
+  const connect = build({
     timeout,
     lookup: options.privateAddresses ? lookup : publicLookup(lookup),
     autoSelectFamilyAttemptTimeout: ONE_ADDRESS_MS,
@@ -175,7 +183,7 @@ function toFailure(error: unknown, host: string): HttpFailure {
   if (DNS_CODES.has(code)) return new HttpFailure('dns', `the name ${host} cannot be resolved (${code})`, options);
   if (code === 'UND_ERR_BODY_TIMEOUT') return new HttpFailure('timeout', `${host} sends nothing any more`, options);
   if (TIMEOUT_CODES.has(code)) return new HttpFailure('timeout', `${host} does not answer in time`, options);
-  if (PROTOCOL_CODES.has(code) || error instanceof errors.HTTPParserError)
+  if (PROTOCOL_CODES.has(code) || (error instanceof Error && error.name === 'HTTPParserError'))
     return new HttpFailure('protocol', `${host} does not answer as HTTP/1.1 says`, options);
   if (code === 'UND_ERR_SOCKET') return new HttpFailure('connect', `${host} broke the connection off`, options);
   return new HttpFailure('connect', `${host} cannot be reached (${code || messageOf(error)})`, options);
