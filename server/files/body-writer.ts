@@ -4,19 +4,30 @@ import type { ServerResponse } from 'node:http';
 /** `closed`: the client has gone. `short`: the file ended before the bytes that were promised. */
 export type SendResult = 'sent' | 'closed' | 'short';
 
-/** Bytes that are read and written at a time. */
-const CHUNK = 256 * 1024;
 /** Slices up to so many bytes are read at once, into memory of their size. */
 export const SMALL = 64 * 1024;
-const KEPT_BUFFERS = 64;
+/** Bytes that are read and written at a time for a client that takes them slowly, and for one that takes them fast. */
+const CHUNK = 128 * 1024;
+const LARGE_CHUNK = 512 * 1024;
+/** A client is fast that takes more than so many bytes a millisecond: the network bounds how many of these there are. */
+const FAST = 50_000;
+/** Bytes over which that is measured: what the kernel takes at once says nothing of the client. */
+const MEASURED = 2 * 1024 * 1024;
+const KEPT_BYTES = 16 * 1024 * 1024;
 
-/** Buffers of 256 KiB that are used again; at most 64 are kept, so that a rush does not leave its memory behind. */
-const freeBuffers: Buffer[] = [];
+/** Buffers that are used again, by their size; of each at most 16 MiB are kept: a rush does not leave its memory behind. */
+const freeBuffers: ReadonlyMap<number, Buffer[]> = new Map([
+  [CHUNK, []],
+  [LARGE_CHUNK, []],
+]);
 
 /** Writes the body of one response, never further ahead than the client reads, and counts what went out. */
 export class BodyWriter {
   /** Bytes of the body that have left this process. */
   bytes = 0;
+  #isFast = false;
+  /** Bytes and time since it was measured last how fast the client is. */
+  #measured = { bytes: 0, since: 0 };
 
   constructor(readonly response: ServerResponse) {}
 
@@ -42,23 +53,38 @@ export class BodyWriter {
     return (await this.write(chunk)) ? 'sent' : 'closed';
   }
 
-  /** Reads one chunk while the one before is on its way: a slow client holds two buffers, however large the file. */
+  /** Reads one chunk while the one before is on its way: a slow client holds two small buffers, however large the file. */
   async #stream(handle: FileHandle, start: number, length: number): Promise<SendResult> {
-    const buffers = [takeBuffer(), takeBuffer()] as const;
     const end = start + length;
+    const read = (position: number): Promise<{ bytesRead: number; buffer: Buffer }> => {
+      const buffer = takeBuffer(this.#isFast ? LARGE_CHUNK : CHUNK);
+      return handle.read(buffer, 0, Math.min(buffer.length, end - position), position);
+    };
+    this.#measured = { bytes: 0, since: performance.now() };
+    let reading = read(start);
     let writing = Promise.resolve(true);
-    for (let position = start, turn = 0; position < end; turn++) {
-      const buffer = buffers[turn % 2 === 0 ? 0 : 1];
-      const { bytesRead } = await handle.read(buffer, 0, Math.min(CHUNK, end - position), position);
+    for (let position = start; position < end;) {
+      const { bytesRead, buffer } = await reading;
       // buffers of a broken connection are left to the collector: the kernel may still be reading them
       if (!(await writing)) return 'closed';
       if (bytesRead === 0) return 'short';
-      writing = this.write(buffer.subarray(0, bytesRead));
       position += bytesRead;
+      if (position < end) reading = read(position); // before the write, which holds this thread while it copies
+      writing = this.#writeFrom(buffer, bytesRead);
     }
-    if (!(await writing)) return 'closed';
-    for (const buffer of buffers) giveBuffer(buffer);
-    return 'sent';
+    return (await writing) ? 'sent' : 'closed';
+  }
+
+  async #writeFrom(buffer: Buffer, length: number): Promise<boolean> {
+    if (!(await this.write(buffer.subarray(0, length)))) return false;
+    giveBuffer(buffer);
+    this.#measured.bytes += length;
+    if (this.#measured.bytes >= MEASURED) {
+      const now = performance.now();
+      this.#isFast = this.#measured.bytes > (now - this.#measured.since) * FAST;
+      this.#measured = { bytes: 0, since: now };
+    }
+    return true;
   }
 
   #settle(chunk: Buffer | string, act: (done: (error?: Error | null) => void) => void): Promise<boolean> {
@@ -87,10 +113,11 @@ export async function readSmall(handle: FileHandle, start: number, length: numbe
   return buffer;
 }
 
-function takeBuffer(): Buffer {
-  return freeBuffers.pop() ?? Buffer.allocUnsafeSlow(CHUNK);
+function takeBuffer(size: number): Buffer {
+  return freeBuffers.get(size)?.pop() ?? Buffer.allocUnsafeSlow(size);
 }
 
 function giveBuffer(buffer: Buffer): void {
-  if (freeBuffers.length < KEPT_BUFFERS) freeBuffers.push(buffer);
+  const free = freeBuffers.get(buffer.length);
+  if (free && (free.length + 1) * buffer.length <= KEPT_BYTES) free.push(buffer);
 }
