@@ -1,3 +1,4 @@
+import { followedUpstream } from '../config/followed-upstream.js';
 import type { Settings } from '../config/settings.js';
 import type { ImageStatistics, RegistryStatistics } from '../core/oci/image-statistics.js';
 import type { OnDemandImages } from '../core/oci/on-demand.js';
@@ -12,6 +13,8 @@ export interface RegistryUseOptions {
   readonly settings: () => Settings;
   readonly store: Store;
   readonly budgets: () => Map<string, BudgetState>;
+  /** Milliseconds since the epoch; null when the registry last answered. Default: none has trouble. */
+  readonly troubleSince?: (registry: string) => number | null;
 }
 
 /** Counts, since the program started, what clients asked for of each upstream registry and what had to be fetched. */
@@ -25,7 +28,7 @@ export class RegistryUse implements ImageStatistics {
   }
 
   pulled({ repository, bytes }: Pull): void {
-    const use = this.#of(registryOf(repository));
+    const use = this.#of(this.#registryOf(repository));
     use.asked++;
     use.bytesServed += bytes;
   }
@@ -37,12 +40,13 @@ export class RegistryUse implements ImageStatistics {
       bringManifest: async (repository, reference) => {
         const before = this.#digestAt(repository, reference);
         const freshness = await onDemand.bringManifest(repository, reference);
-        if (this.#digestAt(repository, reference) !== before) this.#of(registryOf(repository)).misses++;
+        if (this.#digestAt(repository, reference) !== before) this.#of(this.#registryOf(repository)).misses++;
         return freshness;
       },
+      bringReferrers: (repository, digest) => onDemand.bringReferrers(repository, digest),
       openBlob: async (repository, digest) => {
         const blob = await onDemand.openBlob(repository, digest);
-        if (blob) this.#of(registryOf(repository)).misses++;
+        if (blob) this.#of(this.#registryOf(repository)).misses++;
         return blob;
       },
     };
@@ -61,7 +65,7 @@ export class RegistryUse implements ImageStatistics {
       } = budgets.get(name) ?? {};
       return {
         name,
-        ...{ remaining, limit, window, resetsAt, blockedUntil },
+        ...{ remaining, limit, window, resetsAt, blockedUntil, troubleSince: this.options.troubleSince?.(name) ?? null },
         ...use,
         hits: Math.max(0, asked - use.misses),
       };
@@ -78,13 +82,13 @@ export class RegistryUse implements ImageStatistics {
     return fresh;
   }
 
+  #registryOf(repository: string): string {
+    return followedUpstream(this.options.settings(), repository)?.registry.name ?? '';
+  }
+
   #digestAt(repository: string, reference: string): string | undefined {
     const { store } = this.options;
     if (reference.includes(':')) return store.repositories.holds(repository, reference) ? reference : undefined;
     return store.tags.get(repository, reference)?.digest;
   }
-}
-
-function registryOf(repository: string): string {
-  return repository.slice(0, repository.indexOf('/'));
 }

@@ -45,25 +45,36 @@ export interface ImageStatus {
   readonly lastGood: Run | null;
 }
 
+/** What is known of the tags of a repository; default is to read it. */
+export type TagsOf = (repository: string) => TagSummary;
+
 /** Undefined when no image of that name is configured. Reads memory and SQLite only. */
-export function imageStatus(deps: StatusDeps, name: string): ImageStatus | undefined {
+export function imageStatus(deps: StatusDeps, name: string, tagsOf: TagsOf = tagsIn(deps)): ImageStatus | undefined {
   const settings = deps.settings();
   const mirror = settings.images.get(name);
-  return mirror && statusOf(deps, mirror, scrubberFor(settings));
+  return mirror && statusOf(deps, mirror, { scrub: scrubberFor(settings), tagsOf });
 }
 
 /** All configured images, in the order of the configuration. */
-export function imageStatuses(deps: StatusDeps): ImageStatus[] {
+export function imageStatuses(deps: StatusDeps, tagsOf: TagsOf = tagsIn(deps)): ImageStatus[] {
   const settings = deps.settings();
   const scrub = scrubberFor(settings);
-  return [...settings.images.values()].map((mirror) => statusOf(deps, mirror, scrub));
+  return [...settings.images.values()].map((mirror) => statusOf(deps, mirror, { scrub, tagsOf }));
 }
 
 export function repositoryPath(name: string): string {
   return `/images/${name}`;
 }
 
-function statusOf(deps: StatusDeps, mirror: ImageMirror, scrub: Scrub): ImageStatus {
+function tagsIn({ store }: StatusDeps): TagsOf {
+  return (repository) => store.imagePages.tagSummary(repository);
+}
+
+function statusOf(
+  deps: StatusDeps,
+  mirror: ImageMirror,
+  { scrub, tagsOf }: { scrub: Scrub; tagsOf: TagsOf },
+): ImageStatus {
   const { store, engine } = deps;
   const { name } = mirror;
   const ended = store.runs.ended(name, RECENT_RUNS).map((run) => publicRun(run, scrub));
@@ -71,7 +82,7 @@ function statusOf(deps: StatusDeps, mirror: ImageMirror, scrub: Scrub): ImageSta
   const lastGood = good ? publicRun(good, scrub) : null;
   const activity = engine.activity(name);
   const state = publicState(store.mirrors.get(name), scrub);
-  const tags = tagFacts(store.imagePages.tagSummary(name));
+  const tags = tagFacts(tagsOf(name));
   const rhythm = { period: schedulePeriod(mirror.schedule), jitter: deps.settings().sync.jitter };
   const facts = { mirror, state, activity, ended, lastGood, tags };
   const verdict = decideImageVerdict({ now: deps.clock(), ...rhythm, ...facts });

@@ -1,11 +1,12 @@
 import { LRUCache } from 'lru-cache';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { followedUpstream } from '../config/followed-upstream.js';
 import type { OnDemandRule, Registry } from '../core/oci/image-mirror.js';
 import { bytesSaved, hitRatio, type ImageStatistics, type RegistryStatistics } from '../core/oci/image-statistics.js';
 import type { Repository, RepositoryOrigin, Tag } from '../core/oci/repository.js';
-import type { ContentSummary, RepositorySearch } from '../store/image-pages.js';
+import type { ContentSummary, RepositorySearch, TagSummary } from '../store/image-pages.js';
 import type { Store } from '../store/open.js';
-import { imageStatus, imageStatuses, repositoryPath, type ImageStatus } from './image-status.js';
+import { imageStatus, imageStatuses, repositoryPath, type ImageStatus, type TagsOf } from './image-status.js';
 import { summaryOf, type StatusDeps } from './mirror-status.js';
 
 export interface ImageViewDeps extends StatusDeps {
@@ -36,7 +37,6 @@ export interface RepositoryView {
 /** An upstream registry as pages and the API show it. */
 export interface RegistryView {
   readonly name: string;
-  readonly url: string;
   /** Host name at whose root its repositories are. */
   readonly alias: string | null;
   readonly onDemand: Pick<OnDemandRule, 'allow' | 'keep' | 'recheck'> | null;
@@ -80,7 +80,8 @@ export function hasImages(deps: Pick<StatusDeps, 'settings' | 'store'>): boolean
 
 /** A page of the repositories that match, those included of which nothing has come yet. */
 export async function catalogue(deps: ImageViewDeps, { query, after, limit }: PageOf): Promise<Catalogue> {
-  const statuses = new Map(imageStatuses(deps).map((status) => [status.name, status]));
+  const tagsOf = tagSummaries(deps.store);
+  const statuses = new Map(imageStatuses(deps, tagsOf).map((status) => [status.name, status]));
   const search = searchOf(query, [...statuses.values()]);
   const pages = deps.store.imagePages;
   const stored = pages.repositories(search, { after, limit: limit + 1 });
@@ -92,7 +93,7 @@ export async function catalogue(deps: ImageViewDeps, { query, after, limit }: Pa
   ].sort((a, b) => (a.name < b.name ? -1 : 1));
   const repositories: RepositoryView[] = [];
   for (const repository of found.slice(0, limit))
-    repositories.push(await viewOf(deps, repository, statuses.get(repository.name) ?? null));
+    repositories.push(await viewOf(deps, repository, { status: statuses.get(repository.name) ?? null, tagsOf }));
   return {
     summary: summaryOf([...statuses.values()]),
     total: pages.countRepositories({ words: [], also: [] }) + coming.length,
@@ -105,10 +106,11 @@ export async function catalogue(deps: ImageViewDeps, { query, after, limit }: Pa
 
 /** Undefined when it is neither here nor configured. */
 export async function repositoryView(deps: ImageViewDeps, name: string): Promise<RepositoryView | undefined> {
-  const status = imageStatus(deps, name) ?? null;
+  const tagsOf = tagSummaries(deps.store);
+  const status = imageStatus(deps, name, tagsOf) ?? null;
   const stored = deps.store.repositories.get(name);
   if (!stored && !status) return undefined;
-  return viewOf(deps, stored ?? { name, origin: 'mirrored' }, status);
+  return viewOf(deps, stored ?? { name, origin: 'mirrored' }, { status, tagsOf });
 }
 
 /** A page of its tags that hold the query; those that are made of digests only when they are looked for. */
@@ -132,17 +134,32 @@ export function registryViews(deps: ImageViewDeps): RegistryView[] {
   return [...deps.settings().registries.values()].map((registry) => registryView(registry, known.get(registry.name)));
 }
 
+/** The registry that a repository follows; null of one of our own. */
+export function registryViewOf(deps: ImageViewDeps, repository: string): RegistryView | null {
+  const followed = followedUpstream(deps.settings(), repository);
+  if (!followed) return null;
+  const { registry } = followed;
+  return registryView(
+    registry,
+    deps.imageStatistics?.registries().find(({ name }) => name === registry.name),
+  );
+}
+
 /** Names of repositories that a person may have meant, at most `limit`. */
-export function likelyNames(deps: StatusDeps, name: string, limit: number): string[] {
-  const last = name.split('/').findLast((part) => part !== '') ?? '';
-  if (last === '') return [];
-  const search = searchOf(last, imageStatuses(deps));
-  const stored = deps.store.imagePages.repositories(search, { after: '', limit });
-  return [...new Set([...stored.map((each) => each.name), ...search.also])].slice(0, limit);
+export function likelyNames(
+  { settings, store }: Pick<StatusDeps, 'settings' | 'store'>,
+  name: string,
+  limit: number,
+): string[] {
+  const words = wordsOf(name.split('/').findLast((part) => part !== '') ?? '');
+  if (words.length === 0) return [];
+  const stored = store.imagePages.repositories({ words, also: [] }, { after: '', limit });
+  const configured = [...settings().images.keys()].filter((each) => words.every((word) => each.includes(word)));
+  return [...new Set([...stored.map((each) => each.name), ...configured])].slice(0, limit);
 }
 
 function searchOf(query: string, statuses: readonly ImageStatus[]): RepositorySearch {
-  const words = query.toLowerCase().split(/\s+/).filter(Boolean).slice(0, MOST_WORDS);
+  const words = wordsOf(query);
   const also = statuses
     .filter(({ name, title, description }) => {
       const text = `${name} ${title} ${description}`.toLowerCase();
@@ -152,12 +169,26 @@ function searchOf(query: string, statuses: readonly ImageStatus[]): RepositorySe
   return { words, also };
 }
 
+function wordsOf(query: string): string[] {
+  return query.toLowerCase().split(/\s+/).filter(Boolean).slice(0, MOST_WORDS);
+}
+
+/** Reads the tags of each repository once for one answer. */
+function tagSummaries(store: Store): TagsOf {
+  const known = new Map<string, TagSummary>();
+  return (repository) => {
+    const summary = known.get(repository) ?? store.imagePages.tagSummary(repository);
+    known.set(repository, summary);
+    return summary;
+  };
+}
+
 async function viewOf(
   deps: ImageViewDeps,
   { name, origin, createdAt = null }: Pick<Repository, 'name' | 'origin'> & { readonly createdAt?: number | null },
-  status: ImageStatus | null,
+  { status, tagsOf }: { status: ImageStatus | null; tagsOf: TagsOf },
 ): Promise<RepositoryView> {
-  const { tags, made, pulls, movedAt, pulledAt } = deps.store.imagePages.tagSummary(name);
+  const { tags, made, pulls, movedAt, pulledAt } = tagsOf(name);
   const contents = await contentsOf(deps.store, name);
   return {
     ...{ name, title: status?.title ?? name, description: status?.description ?? '', path: repositoryPath(name) },
@@ -181,18 +212,20 @@ async function contentsOf(store: Store, name: string): Promise<ContentSummary> {
 }
 
 function registryView(registry: Registry, known: RegistryStatistics | undefined): RegistryView {
-  const { name, url, alias, onDemand, budget } = registry;
+  const { name, alias, onDemand, budget } = registry;
   return {
-    ...{ name, url, alias, budget },
+    ...{ name, alias, budget },
     onDemand: onDemand && { allow: onDemand.allow, keep: onDemand.keep, recheck: onDemand.recheck },
     use: known ? useOf(known) : null,
   };
 }
 
 function useOf(known: RegistryStatistics): NonNullable<RegistryView['use']> {
-  const { remaining, limit, window, resetsAt, blockedUntil, hits, misses, bytesFromUpstream, bytesServed } = known;
+  const { remaining, limit, window, resetsAt, blockedUntil, troubleSince } = known;
+  const { hits, misses, bytesFromUpstream, bytesServed } = known;
   return {
-    ...{ remaining, limit, window, resetsAt, blockedUntil, hits, misses, bytesFromUpstream, bytesServed },
+    ...{ remaining, limit, window, resetsAt, blockedUntil, troubleSince },
+    ...{ hits, misses, bytesFromUpstream, bytesServed },
     ...{ hitRatio: hitRatio(known), bytesSaved: bytesSaved(known) },
   };
 }

@@ -4,7 +4,7 @@ import { manifestView, tagViews, tagWithHistory, type TagView } from '../image-m
 import { parseImagePath, type ImagePath } from '../image-path.js';
 import {
   catalogue,
-  registryViews,
+  registryViewOf,
   repositoryView,
   tagPage,
   type Catalogue,
@@ -38,7 +38,7 @@ export async function catalogueData(deps: ServerDeps, req: Request): Promise<Cat
 
 /** A repository with the registry that it comes from. */
 export function repositoryData(deps: ServerDeps, repository: RepositoryView): object {
-  return { ...repository, registry: registryOf(deps, repository.name) };
+  return { ...repository, registry: registryViewOf(deps, repository.name) };
 }
 
 /** A page of the tags of a repository, with the address of the next one. */
@@ -106,10 +106,6 @@ function runsData(deps: ServerDeps, repository: string, req: Request): object {
   const last = runs.at(-1);
   const path = `${ROOT}/${repository}/-/runs`;
   return { runs, next: last && runs.length === limit ? `${path}?limit=${limit}&before=${last.id}` : null };
-}
-
-function registryOf(deps: ServerDeps, repository: string): object | null {
-  return registryViews(deps).find(({ name }) => repository.startsWith(`${name}/`)) ?? null;
 }
 
 /** @throws MillpondError invalid */

@@ -1,3 +1,4 @@
+import { followedUpstream } from '../../config/followed-upstream.js';
 import type { Settings } from '../../config/settings.js';
 import { OciError } from '../../core/oci/errors.js';
 import type { Registry } from '../../core/oci/image-mirror.js';
@@ -31,15 +32,15 @@ export function resolvePlace(settings: Settings, address: Address): Place {
   const { name, namespace } = address;
   const slash = name.indexOf('/');
   const prefix = slash < 0 ? undefined : settings.registries.get(canonicalRegistry(name.slice(0, slash)));
-  if (prefix) return below(prefix, name.slice(slash + 1), null);
+  if (prefix) return below(settings, prefix, { name: name.slice(slash + 1), namespace: null });
   const alias = registryOfAlias(settings, address.host);
-  if (alias) return below(alias, name, null);
+  if (alias) return below(settings, alias, { name, namespace: null });
   if (namespace !== null && !isOurs(settings, address.host, namespace)) {
     const registry = settings.registries.get(canonicalRegistry(namespace)) ?? registryOfAlias(settings, namespace);
     if (!registry) throw new OciError('NAME_UNKNOWN', { message: 'the registry named in "ns" is not mirrored here' });
-    return below(registry, name, namespace);
+    return below(settings, registry, { name, namespace });
   }
-  return { repository: name, registry: settings.images.get(name)?.registry ?? null, namespace: null };
+  return { repository: name, registry: followedUpstream(settings, name)?.registry ?? null, namespace: null };
 }
 
 /** The registry whose repositories are at the root of this host. */
@@ -49,10 +50,10 @@ export function registryOfAlias(settings: Settings, host: string): Registry | un
   return undefined;
 }
 
-function below(registry: Registry, name: string, namespace: string | null): Place {
+function below(settings: Settings, registry: Registry, { name, namespace }: Omit<Address, 'host'>): Place {
   const repository = `${registry.name}/${canonicalRepository(registry.name, name)}`;
   if (!isRepositoryName(repository)) throw new OciError('NAME_INVALID');
-  return { repository, registry, namespace };
+  return { repository, registry: followedUpstream(settings, repository)?.registry ?? registry, namespace };
 }
 
 /** A client that reaches us by another address, through a mirror file, names us as the registry. */

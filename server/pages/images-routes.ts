@@ -3,7 +3,7 @@ import { catalogueData, repositoryData, runOf, tagData, tagsData } from '../api/
 import { readText } from '../api/query.js';
 import { manifestView, tagWithHistory, type TagView } from '../image-manifest.js';
 import { parseImagePath, type ImagePath } from '../image-path.js';
-import { registryViews, repositoryView, type RepositoryView } from '../images-view.js';
+import { registryViewOf, repositoryView, type RepositoryView } from '../images-view.js';
 import { RECENT_RUNS } from '../mirror-status.js';
 import { publicOrigin } from '../oci/public-address.js';
 import { publicRuns } from '../public-view.js';
@@ -84,7 +84,7 @@ async function answerRepository({ deps, frameOf, repository, req, res }: Asked):
   const page = {
     ...{ repository, tags, query, after, address: addressOf(deps, req) },
     next: listed.next && (tags.at(-1)?.tag ?? null),
-    registry: registryViews(deps).find((each) => name.startsWith(`${each.name}/`)) ?? null,
+    registry: registryViewOf(deps, name),
     shownTag: deps.store.tags.get(name, 'latest')?.tag ?? mostPulled(tags)?.tag ?? null,
     runs: status ? publicRuns(deps, name, RECENT_RUNS) : [],
   };

@@ -1,6 +1,9 @@
 import { DOCKER_HUB_NAME } from '../../core/oci/names.js';
 import type { RegistryView } from '../images-view.js';
 
+/** Where Docker Hub answers, as all clients know: other registries answer under their names. */
+const DOCKER_HUB_HOST = 'registry-1.docker.io';
+
 /** How clients name this registry. */
 export interface ClientAddress {
   /** As it stands before a repository in a reference, with a port where one is needed. */
@@ -70,9 +73,9 @@ function withoutMirror(registry: string): string {
     : 'Docker knows mirrors of Docker Hub only. Pull by the full name.';
 }
 
-function containerdFile({ origin }: ClientAddress, { name, url }: RegistryView): Snippet {
+function containerdFile({ origin }: ClientAddress, { name }: RegistryView): Snippet {
   const text = [
-    `server = ${quoted(url)}`,
+    `server = ${quoted(`https://${name === DOCKER_HUB_NAME ? DOCKER_HUB_HOST : name}`)}`,
     '',
     `[host.${quoted(origin)}]`,
     '  capabilities = ["pull", "resolve"]', // without "resolve" tags would still be asked of upstream

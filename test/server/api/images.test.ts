@@ -1,5 +1,5 @@
 import request from 'supertest';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { buildImage, buildIndex } from '../../fixtures/image-builder.js';
 import { configureImages, HUB, HUB_USE, makeImage, statisticsOf, storeImage } from '../image-scene.js';
 import { addRun, NOW, openScene, type Scene } from '../scene.js';
@@ -54,13 +54,35 @@ describe('/api/v1/images', () => {
     expect(answer.body).toMatchObject({
       ...{ name: NAME, origin: 'mirrored', tags: 1, size: { logical: size, own: 0 } },
       status: { verdict: { word: 'new' }, selection: expect.stringContaining('all tags') as string },
-      registry: { name: 'docker.io', url: 'https://registry-1.docker.io' },
+      registry: { name: 'docker.io', use: { remaining: 63 } },
     });
+    expect(answer.text).not.toContain(HUB.url);
     expect(answer.headers['access-control-allow-origin']).toBe('*');
     expect((await request(scene.http).get('/api/v1/images/lab/copy')).body).toMatchObject({
       status: null,
       registry: null,
     });
+  });
+
+  it('reads the tags of each repository once, and none to say that a name is unknown', async () => {
+    const tagSummary = vi.spyOn(scene.store.imagePages, 'tagSummary');
+    for (const path of ['/api/v1/images', PATH, `/images/${NAME}`]) {
+      expect((await request(scene.http).get(path)).status).toBe(200);
+      expect(tagSummary).toHaveBeenCalledExactlyOnceWith(NAME);
+      tagSummary.mockClear();
+    }
+    expect((await request(scene.http).get('/images/absent')).status).toBe(404);
+    expect(tagSummary).not.toHaveBeenCalled();
+  });
+
+  it('/<repository> gives the registry that it follows under whatever name', async () => {
+    configureImages(scene, [HUB], [{ ...makeImage(HUB, 'library/debian'), name: 'base/debian' }]);
+    expect((await request(scene.http).get('/api/v1/images/base/debian')).body).toMatchObject({
+      name: 'base/debian',
+      registry: { name: 'docker.io', use: { remaining: 63 } },
+    });
+    const page = await request(scene.http).get('/images/base/debian');
+    expect(page.text).toContain('Manifests left to fetch from docker.io');
   });
 
   it('/-/tags gives tags in pages, one with its history, and manifests', async () => {

@@ -3,10 +3,10 @@ import type { RegistryView } from '../../../server/images-view.js';
 import { clientAddress, clientConfiguration, pullCommands } from '../../../server/pages/images-use.js';
 
 const HUB: RegistryView = {
-  ...{ name: 'docker.io', url: 'https://registry-1.docker.io', alias: 'docker.example.edu' },
+  ...{ name: 'docker.io', alias: 'docker.example.edu' },
   ...{ onDemand: null, budget: null, use: null },
 };
-const QUAY: RegistryView = { ...HUB, name: 'quay.io', url: 'https://quay.io', alias: null };
+const QUAY: RegistryView = { ...HUB, name: 'quay.io', alias: null };
 const DIGEST = `sha256:${'a'.repeat(64)}`;
 
 function textOf(origin: string, registry: RegistryView, id: string): string | null | undefined {
@@ -74,6 +74,7 @@ describe('clientConfiguration', () => {
     expect(textOf('https://m.example.edu', HUB, 'containerd')).toBe(
       'server = "https://registry-1.docker.io"\n\n[host."https://m.example.edu"]\n  capabilities = ["pull", "resolve"]',
     );
+    expect(textOf('https://m.example.edu', QUAY, 'containerd')).toContain('server = "https://quay.io"\n');
     const [, containerd] = clientConfiguration(clientAddress('https://m.example.edu'), HUB);
     expect(containerd?.file).toBe('/etc/containerd/certs.d/docker.io/hosts.toml');
   });
