@@ -23,12 +23,13 @@ function registryConflicts({ registries, mirrors }: RawSettings): Problem[] {
     seen.set(name, first ?? key);
     if (Object.hasOwn(mirrors, name))
       found.push({ path, sentence: `${quote(name)} is the name of a mirror too: give that another one` });
-    on_demand?.allow.forEach((pattern, index) => {
-      if (!pattern.startsWith(`${name}/`)) return;
-      const inside = quote(pattern.slice(name.length + 1));
-      const sentence = `${quote(pattern)} begins with the registry, which is understood: write ${inside}`;
-      found.push({ path: [...path, 'on_demand', 'allow', index], sentence });
-    });
+    for (const list of ['allow', 'pin'] as const)
+      on_demand?.[list].forEach((pattern, index) => {
+        if (!pattern.startsWith(`${name}/`)) return;
+        const inside = quote(pattern.slice(name.length + 1));
+        const sentence = `${quote(pattern)} begins with the registry, which is understood: write ${inside}`;
+        found.push({ path: [...path, 'on_demand', list, index], sentence });
+      });
     return found;
   });
 }

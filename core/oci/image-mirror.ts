@@ -33,6 +33,8 @@ export interface OnDemandRule {
   readonly recheck: number;
   /** Zones whose clients may cause a fetch; empty is all. */
   readonly zones: readonly string[];
+  /** Patterns of repositories of this registry, as in `allow`, that never make room for others. */
+  readonly pin: readonly string[];
 }
 
 /** Which tags of an upstream repository are mirrored. A tag is taken when it is included or chosen, and not excluded. */

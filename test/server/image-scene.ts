@@ -13,7 +13,7 @@ export const HUB: Registry = {
   credentials: null,
   budget: { pulls: 80, window: 6 * 3600 },
   alias: 'docker.mirror.example.edu',
-  onDemand: { allow: ['library/*'], keep: 500e9, recheck: 600, zones: [] },
+  onDemand: { allow: ['library/*'], keep: 500e9, recheck: 600, zones: [], pin: [] },
   privateAddresses: false,
 };
 export const QUAY: Registry = {
@@ -23,7 +23,7 @@ export const QUAY: Registry = {
 
 export const HUB_USE: RegistryStatistics = {
   ...{ name: 'docker.io', remaining: 63, limit: 80, window: 6 * 3600, resetsAt: NOW + 2 * HOUR, blockedUntil: null },
-  ...{ hits: 930, misses: 70, bytesFromUpstream: 4e9, bytesServed: 96e9 },
+  ...{ troubleSince: null, hits: 930, misses: 70, bytesFromUpstream: 4e9, bytesServed: 96e9 },
 };
 
 /** A repository that is kept in step with an upstream; its name is that of its registry with `repository`. */

@@ -1,5 +1,5 @@
 import { evictCached, type EvictOptions } from '../../../content/evict-cached.js';
-import type { Registry } from '../../../core/oci/image-mirror.js';
+import type { OnDemandRule, Registry } from '../../../core/oci/image-mirror.js';
 
 /** How often what is kept is measured at most, when it is full. Milliseconds. */
 const MEASURE_EVERY = 60_000;
@@ -28,7 +28,7 @@ export class CacheRoom {
       room.bytes -= bytes;
       if (room.bytes >= 0 || this.options.clock() - room.measuredAt < MEASURE_EVERY) return;
     }
-    const work = this.#makeRoom(name, onDemand.keep).finally(() => this.#running.delete(name));
+    const work = this.#makeRoom(name, onDemand).finally(() => this.#running.delete(name));
     this.#running.set(name, work);
   }
 
@@ -42,11 +42,11 @@ export class CacheRoom {
     await Promise.all(this.#running.values());
   }
 
-  async #makeRoom(registry: string, keep: number): Promise<void> {
+  async #makeRoom(registry: string, { keep, pin }: OnDemandRule): Promise<void> {
     const { log, clock } = this.options;
     const { signal } = this.#controller;
     try {
-      const { before, after, images } = await evictCached(this.options, { registry, keep }, signal);
+      const { before, after, images } = await evictCached(this.options, { registry, keep, pin }, signal);
       this.#room.set(registry, { bytes: keep - after, measuredAt: clock() });
       if (images > 0) log.info({ registry, images, bytes: before - after }, 'least recently pulled images made room');
     } catch (error) {

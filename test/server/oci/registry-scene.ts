@@ -53,7 +53,7 @@ export const DOCKER_HUB: Registry = {
   credentials: null,
   budget: null,
   alias: 'docker.mirror.example.edu',
-  onDemand: { allow: ['library/*'], keep: 1e9, recheck: 600, zones: [] },
+  onDemand: { allow: ['library/*'], keep: 1e9, recheck: 600, zones: [], pin: [] },
   privateAddresses: false,
 };
 export const QUAY: Registry = { ...DOCKER_HUB, name: 'quay.io', url: 'https://quay.io', alias: null };
