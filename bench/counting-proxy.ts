@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo } from 'node:net';
+import { Transform } from 'node:stream';
 
 /** Passes TCP connections on to a port of this machine, and counts what comes back. */
 export interface CountingProxy {
@@ -9,12 +10,14 @@ export interface CountingProxy {
   close(): void;
 }
 
-export async function startCountingProxy(target: number): Promise<CountingProxy> {
+/** Each way takes `delay` milliseconds longer than it would. */
+export async function startCountingProxy(target: number, delay = 0): Promise<CountingProxy> {
   let bytes = 0;
-  const server = createServer((client) => {
-    const upstream = connect(target, '127.0.0.1');
+  const server = createServer({ noDelay: true }, (client) => {
+    const upstream = connect({ port: target, host: '127.0.0.1', noDelay: true });
     upstream.on('data', (chunk: Buffer) => (bytes += chunk.length));
-    client.pipe(upstream).pipe(client);
+    client.pipe(later(delay)).pipe(upstream);
+    upstream.pipe(later(delay)).pipe(client);
     client.on('error', () => upstream.destroy());
     upstream.on('error', () => client.destroy());
   }).listen(0, '127.0.0.1');
@@ -28,4 +31,26 @@ export async function startCountingProxy(target: number): Promise<CountingProxy>
     },
     close: () => server.close(),
   };
+}
+
+/** Holds each piece back for so long, and takes others meanwhile: a longer way, not a narrower one. */
+function later(delay: number): Transform {
+  let underWay = 0;
+  let onEmpty: (() => void) | undefined;
+  return new Transform({
+    highWaterMark: 4 * 1024 * 1024,
+    transform(chunk: Buffer, _encoding, done) {
+      if (delay === 0) return done(null, chunk);
+      underWay++;
+      setTimeout(() => {
+        this.push(chunk);
+        if (--underWay === 0) onEmpty?.();
+      }, delay);
+      done();
+    },
+    flush(done) {
+      if (underWay === 0) done();
+      else onEmpty = done;
+    },
+  });
 }

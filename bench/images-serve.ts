@@ -95,9 +95,10 @@ async function compareManifests(
   });
 }
 
-async function requestsASecond({ base }: Server, reference: string): Promise<number> {
+async function requestsASecond({ base, child }: Server, reference: string): Promise<number> {
   const load = ['-t1', `-c${CONNECTIONS}`, `-d${WRK_SECONDS}s`, '-H', `Accept: ${DOCKER_MANIFEST}`];
   const text = await outputOf('wrk', [...load, `${base}/manifests/${reference}`]);
+  if (child.exitCode !== null || child.signalCode !== null) throw new Error('the server has ended meanwhile');
   if (/Non-2xx|Socket errors/.test(text)) throw new Error(`not all requests were answered: ${text}`);
   return Number(/Requests\/sec:\s+([\d.]+)/.exec(text)?.[1]);
 }

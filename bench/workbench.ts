@@ -94,10 +94,12 @@ export function writeSettings(folder: string, settings: object): void {
 
 /** Runs these at the same time; milliseconds from the start of the first to the end of the last. */
 export async function syncAll({ client }: Program, names: readonly string[], how = { force: false }): Promise<number> {
-  let runs: Run[] = await Promise.all(names.map((name) => client.sync(name, how)));
-  while (runs.some(({ phase }) => phase !== 'ended')) {
-    await delay(POLL_MS);
-    runs = await Promise.all(runs.map(async (run) => (run.phase === 'ended' ? run : client.run(run.id))));
+  const queued = await Promise.all(names.map((name) => client.sync(name, how)));
+  const runs: Run[] = [];
+  for (let run of queued) {
+    // one request at a time: what asks should not keep it busy
+    for (; run.phase !== 'ended'; run = await client.run(run.id)) await delay(POLL_MS);
+    runs.push(run);
   }
   for (const { outcome, message } of runs)
     if (outcome !== 'updated' && outcome !== 'unchanged') throw new Error(`a run ended ${outcome}: ${message}`);
