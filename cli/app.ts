@@ -97,6 +97,7 @@ async function start(options: AppOptions, undo: Undo): Promise<App> {
     await Promise.all([listeners.close(settings.grace * 1000), engine.stop()]);
     await control.stop();
     await images.stop();
+    await server.ended();
     store.close();
     await disk.companion?.stop();
     disk.lock.release();

@@ -11,6 +11,7 @@ export function changedPaths(before: Settings, after: Settings): string[] {
 }
 
 function entries({
+  zones,
   mirrors,
   registries,
   images,
@@ -24,6 +25,7 @@ function entries({
   const found = new Map<string, unknown>(Object.entries({ data, grace }));
   for (const [section, values] of Object.entries({ site, sync, listen, registry }))
     for (const [key, value] of Object.entries(values)) found.set(`${section}.${key}`, value);
+  for (const [name, zone] of zones) found.set(`zones.${name}`, zone);
   for (const [name, mirror] of mirrors) found.set(`mirrors.${name}`, mirror);
   for (const [name, upstream] of registries) found.set(`registries.${name}`, upstream);
   // an image whose registry has changed has not

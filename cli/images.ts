@@ -33,7 +33,10 @@ export interface ImageApp {
   /** Begins to look after what is kept. */
   start(): void;
   apply(settings: Settings): void;
-  /** Nothing is stored or removed afterwards. The engine must have stopped; the store must still be open. */
+  /**
+   * Nothing is stored or removed afterwards. The engine must have stopped, and connections of clients must be cut; the
+   * store must still be open.
+   */
   stop(): Promise<void>;
 }
 
@@ -46,11 +49,15 @@ export async function openImages(options: ImageAppOptions): Promise<ImageApp> {
     ...{ settings: settings(), store, layout, blobs, clock, log },
     onReceived: (registry, bytes) => statistics.received(registry, bytes),
   });
-  const statistics = new RegistryUse({ settings, store, budgets: () => images.budgets() });
+  const statistics = new RegistryUse({
+    ...{ settings, store, budgets: () => images.budgets() },
+    troubleSince: (registry) => images.troubleSince(registry),
+  });
   const uploads = new Uploads({ store, layout, clock, blobs, reserve: () => settings().sync.reserve });
   const pulls = new PullCounter({ store, clock, log });
   const refetch: Images['refetch'] = (digest, repositories) => images.refetch(digest, repositories);
   const upkeep = new ImagesUpkeep({ store, layout, blobs, uploads, settings, refetch, log, clock });
+  const plans = new Plans(options, images.services);
   pulls.start();
   return {
     services: images.services,
@@ -65,25 +72,52 @@ export async function openImages(options: ImageAppOptions): Promise<ImageApp> {
     controls: {
       collect: (how) => upkeep.collect(how),
       scrub: (how) => upkeep.scrub(how),
-      plan: (how) => plan({ ...options, services: images.services }, how),
+      plan: (how) => plans.make(how),
     },
     start: () => upkeep.start(),
     apply: (next) => images.apply(next),
     async stop() {
-      await upkeep.stop();
+      await Promise.all([upkeep.stop(), plans.stop()]);
       await images.close();
+      await uploads.close();
+      await blobs.close(); // last: what was left to itself above may be storing a manifest
       pulls.stop();
       await markBlobsSettled({ store, layout });
     },
   };
 }
 
-async function* plan(
-  parts: ImageAppOptions & Pick<ImageApp, 'services'>,
-  { name, cheap, signal }: PlanHow,
-): AsyncGenerator<ImagePlan> {
-  const { settings, store, layout, clock, services } = parts;
-  yield* planImages({ store, layout, clock, services, signal, cheap }, chosenImages(settings(), name));
+/** Plans that operators ask for, and that end when the program does. */
+class Plans {
+  readonly #stop = new AbortController();
+  readonly #running = new Set<Promise<void>>();
+
+  constructor(
+    private readonly options: ImageAppOptions,
+    private readonly services: Images['services'],
+  ) {}
+
+  /** @throws MillpondError not-found, unavailable when the program is being stopped */
+  async *make({ name, cheap, signal: asker }: PlanHow): AsyncGenerator<ImagePlan> {
+    const { settings, store, layout, clock } = this.options;
+    this.#stop.signal.throwIfAborted();
+    const signal = AbortSignal.any([asker, this.#stop.signal]);
+    let end = (): void => undefined;
+    const running = new Promise<void>((resolve) => (end = resolve));
+    this.#running.add(running);
+    try {
+      const images = chosenImages(settings(), name);
+      yield* planImages({ store, layout, clock, services: this.services, signal, cheap }, images);
+    } finally {
+      this.#running.delete(running);
+      end();
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort(new MillpondError('unavailable', 'Millpond is being stopped'));
+    await Promise.all(this.#running);
+  }
 }
 
 function chosenImages({ images, file }: Settings, name: string | null): ImageMirror[] {

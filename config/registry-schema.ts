@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { parseDuration, parseSize } from '../core/units.js';
+import { parseDuration, parseRate, parseSize } from '../core/units.js';
 import * as field from './fields.js';
 import * as problem from './image-problems.js';
 import { namePatternProblem } from './name-pattern.js';
@@ -29,8 +29,20 @@ const onDemand = field.section({
     .prefault('10m'),
   zones: field
     .textList(
-      { description: 'Zones whose clients may cause a fetch. Default: all.', examples: [['campus']] },
+      {
+        description: 'Zones (of "zones", or public) whose clients may cause a fetch. Default: all.',
+        examples: [['campus']],
+      },
       problem.zoneName,
+    )
+    .prefault([]),
+  pin: field
+    .textList(
+      {
+        description: 'Patterns of repositories, as in "allow", that never make room for others. Default: none.',
+        examples: [['library/debian']],
+      },
+      namePatternProblem,
     )
     .prefault([]),
 });
@@ -120,6 +132,17 @@ export const ownRegistry = field
     max_manifest: field
       .parsed('a size of 1MiB to 16MiB', parseManifestSize, { description: 'The largest manifest that is taken.' })
       .prefault('4MiB'),
+    scrub: field
+      .section({
+        rate: field
+          .parsed('a rate of 1MB/s to 10GB/s: write it as 25MB/s', parseScrubRate, {
+            description: 'What it reads at most.',
+            examples: ['25MB/s'],
+          })
+          .prefault('25MB/s'),
+      })
+      .prefault({})
+      .meta({ description: 'The search for bytes on the disk that have gone bad.' }),
     keep,
   })
   .prefault({})
@@ -135,6 +158,11 @@ function parseKeep(value: string): number | undefined {
 function parseManifestSize(value: string): number | undefined {
   const bytes = parseSize(value);
   return bytes !== undefined && bytes >= LEAST_MANIFEST && bytes <= MOST_MANIFEST ? bytes : undefined;
+}
+
+function parseScrubRate(value: string): number | undefined {
+  const rate = parseRate(value);
+  return rate !== undefined && rate >= 1e6 && rate <= 1e10 ? rate : undefined;
 }
 
 function parseBudget(value: string): { pulls: number; window: number } | undefined {

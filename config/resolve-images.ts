@@ -56,8 +56,8 @@ function resolveRegistry(name: string, raw: RawRegistry, file: string): Registry
   };
 }
 
-function resolveOnDemand({ allow, keep, recheck, zones }: NonNullable<RawRegistry['on_demand']>): OnDemandRule {
-  return { allow, keep, recheck, zones };
+function resolveOnDemand({ allow, keep, recheck, zones, pin }: NonNullable<RawRegistry['on_demand']>): OnDemandRule {
+  return { allow, keep, recheck, zones, pin };
 }
 
 function resolveImage(raw: RawImage, registry: Registry): ImageMirror {
@@ -87,6 +87,6 @@ function resolveTags(raw: RawImage['tags']): TagSelection {
   };
 }
 
-function resolveOwn({ push, immutable, max_manifest, keep }: RawOwnRegistry): RegistrySettings {
-  return { push, immutable, maxManifest: max_manifest, keep };
+function resolveOwn({ push, immutable, max_manifest, scrub, keep }: RawOwnRegistry): RegistrySettings {
+  return { push, immutable, maxManifest: max_manifest, scrub, keep };
 }

@@ -8,6 +8,7 @@ import { resolveImages } from './resolve-images.js';
 import type { RawSettings } from './schema.js';
 import type { Settings } from './settings.js';
 import { resolveTarget } from './target-schema.js';
+import { zoneConflicts } from './zones.js';
 
 /**
  * Packages before the indexes that name them, and deletion last: so an index never names a file that is not there.
@@ -39,7 +40,7 @@ export function resolveProblems(raw: RawSettings, file: string): Problem[] {
       return [{ path: ['mirrors', name, 'upstream'], sentence: `"${folder}" holds the data folder "${data}" itself` }];
     }),
   );
-  return [...ownFolder, ...imageConflicts(raw)];
+  return [...ownFolder, ...imageConflicts(raw), ...zoneConflicts(raw)];
 }
 
 /** Fills in what depends on the file's place and on this machine: paths, processor cores, time zone, names. */
@@ -61,6 +62,7 @@ export function resolveSettings(raw: RawSettings, file: string): Settings {
       bandwidth: sync.bandwidth ?? null,
       keep: sync.keep,
     },
+    zones: new Map(Object.entries(raw.zones).map(([name, { networks }]) => [name, { name, networks }])),
     mirrors: new Map(mirrors),
     ...resolveImages(raw, file),
     grace: raw.grace,

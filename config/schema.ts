@@ -6,6 +6,7 @@ import { images } from './image-schema.js';
 import { mirrors } from './mirror-schema.js';
 import { ownRegistry, registries } from './registry-schema.js';
 import type { HttpAddress } from './settings.js';
+import { zones } from './zones.js';
 
 const site = field
   .section({
@@ -94,6 +95,9 @@ export const schema = field.section({
   grace: field
     .duration('0s', '1d', { description: 'How long downloads may go on when the program is stopped.' })
     .prefault('30s'),
+  zones: zones.prefault({}).meta({
+    description: 'Where clients are, by name. All that are in none of these networks are in the zone "public".',
+  }),
   mirrors: mirrors.prefault({}).meta({ description: 'What is mirrored, by name: served at /<name>/.' }),
   registries: registries.prefault({}).meta({
     description: 'Upstream registries of container images, by the name that clients use: docker.io, quay.io.',

@@ -1,5 +1,6 @@
 import type { TreeMirror } from '../core/mirror.js';
 import type { ImageMirror, Registry } from '../core/oci/image-mirror.js';
+import type { Zone } from '../core/zone.js';
 
 /** Everything the operator wrote, checked, with defaults filled in and paths made absolute. Immutable. */
 export interface Settings {
@@ -15,6 +16,8 @@ export interface Settings {
   readonly data: string;
   readonly listen: { readonly http: readonly HttpAddress[] };
   readonly sync: SyncSettings;
+  /** By name; all clients that are in none of them are in the zone `public`. */
+  readonly zones: ReadonlyMap<string, Zone>;
   /** By name, in the order of the file. */
   readonly mirrors: ReadonlyMap<string, TreeMirror>;
   /** Upstream registries by name. */
@@ -55,6 +58,8 @@ export interface RegistrySettings {
   readonly immutable: readonly string[];
   /** Bytes that a manifest may have. */
   readonly maxManifest: number;
+  /** Bytes a second that are read to look for blobs that have gone bad. */
+  readonly scrub: { readonly rate: number };
   readonly keep: {
     /** Seconds that a pushed manifest stays which no tag and no other manifest names. */
     readonly untagged: number;

@@ -1,8 +1,8 @@
 import { linkSync, mkdirSync, renameSync, rmSync } from 'node:fs';
-import { mkdir, open, readFile, rename, rm, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm, writeFile, type FileHandle } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
 import { dirname } from 'node:path';
-import { systemCode } from '../core/errors.js';
+import { MillpondError, systemCode } from '../core/errors.js';
 import { digestOf, hasherOf, type Digest } from '../core/oci/digest.js';
 import { syncFolder } from '../platform/atomic-write.js';
 import type { BlobRecord } from '../store/blobs.js';
@@ -25,6 +25,10 @@ export interface BlobStoreOptions {
 export class BlobStore {
   /** Digests that are being taken over, with how often: they are as good as wanted. */
   readonly #underWay = new Map<Digest, number>();
+  readonly #work = new Set<Promise<void>>();
+  /** Folders of blobs whose names are known to be on the disk, or are just being flushed to it. */
+  readonly #folders = new Map<string, Promise<void>>();
+  #isClosed = false;
 
   constructor(private readonly options: BlobStoreOptions) {}
 
@@ -45,47 +49,39 @@ export class BlobStore {
   /**
    * Takes over the file `from`, whose bytes were hashed and are those of `digest`. They are flushed before the name is,
    * and the name before `record` runs, in the transaction that records the blob. The file is gone from `from`.
+   * @throws MillpondError unavailable, when the store was closed
    */
-  async adopt(from: string, { digest, size }: { digest: Digest; size: number }, record?: () => void): Promise<void> {
-    this.#underWay.set(digest, (this.#underWay.get(digest) ?? 0) + 1);
-    try {
-      await flushFile(from);
-      const target = this.options.layout.blob(digest);
-      await mkdir(dirname(target), { recursive: true });
-      await rename(from, target); // over an equal one: readers of that keep it open
-      await syncFolder(dirname(target));
-      const wasBad = this.options.store.badBlobs.get(digest) !== undefined;
-      this.#recordOrRemove({ digest, size }, record);
-      if (wasBad) await rm(this.options.layout.aside(digest), { force: true });
-    } finally {
-      const left = (this.#underWay.get(digest) ?? 1) - 1;
-      if (left > 0) this.#underWay.set(digest, left);
-      else this.#underWay.delete(digest);
-    }
+  adopt(from: string, { digest, size }: { digest: Digest; size: number }, record?: () => void): Promise<void> {
+    return this.#taking(digest, () => this.#takeOver(from, { digest, size }, record));
   }
 
-  /** Stores bytes that are small enough to be in memory, a manifest. `record` runs in the same transaction. */
+  /**
+   * Stores bytes that are small enough to be in memory, a manifest. `record` runs in the same transaction. Where they are
+   * stored already, the file is compared with them, and written anew when it is another.
+   * @throws MillpondError unavailable, when the store was closed
+   */
   async put(bytes: Buffer, digest: Digest, record?: () => void): Promise<void> {
     if (digestOf(bytes, digest.slice(0, digest.indexOf(':'))) !== digest) throw new Error(`not the bytes of ${digest}`);
-    const { layout } = this.options;
-    if (this.find(digest)) return this.#record(digest, bytes.length, record);
-    const temporary = layout.upload(`put-${randomUUID()}`);
-    await mkdir(layout.uploadsFolder, { recursive: true });
-    const file = await open(temporary, 'wx', 0o644);
-    try {
-      await file.writeFile(bytes);
-    } finally {
-      await file.close();
-    }
-    await this.adopt(temporary, { digest, size: bytes.length }, record);
+    return this.#taking(digest, async () => {
+      if (this.find(digest) && (await this.#isOnDisk(digest, bytes))) this.#record(digest, bytes.length, record);
+      else await this.#write(bytes, digest, record);
+    });
+  }
+
+  /** Nothing is stored, removed or set aside any more; resolves when what is under way has ended. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await Promise.allSettled(this.#work);
   }
 
   /**
    * Removes a blob if `mayGo` still says so, in the transaction that takes its record out. Synchronous as a whole:
    * between the question and the removal nothing else runs. The file goes aside first and comes back when the
    * transaction does not hold; a crash in between is settled by `reconcileBlobs`.
+   * @throws MillpondError unavailable, when the store was closed
    */
   remove(digest: Digest, mayGo: () => boolean): boolean {
+    this.#refuseClosed();
     if (this.#underWay.has(digest)) return false;
     const { store, layout } = this.options;
     const [file, aside] = [layout.blob(digest), layout.aside(digest)];
@@ -110,11 +106,11 @@ export class BlobStore {
   /**
    * Takes a blob whose bytes were hashed and are wrong, or cannot be read, out of the way. Its record and all that refers
    * to it stay, but it is not found until it is stored again. False when it was stored anew or removed since `record` was
-   * read. Synchronous as a whole, as `remove`.
+   * read, and when the store was closed. Synchronous as a whole, as `remove`.
    */
   setAside({ digest, checkedAt }: BlobRecord, reason: string): boolean {
     const { store, layout, clock } = this.options;
-    if (this.#underWay.has(digest)) return false;
+    if (this.#isClosed || this.#underWay.has(digest)) return false;
     mkdirSync(layout.asideFolder, { recursive: true });
     return store.transaction(() => {
       if (store.blobs.get(digest)?.checkedAt !== checkedAt) return false;
@@ -124,18 +120,83 @@ export class BlobStore {
     });
   }
 
-  /** Hashes a recorded blob from the disk; false when its bytes are not those of its digest, or cannot be read. */
-  async isIntact(digest: Digest, signal?: AbortSignal): Promise<boolean> {
-    const record = this.find(digest);
-    if (!record) return false;
+  /** While `work` goes on its digest is as good as wanted, and `close` waits. */
+  async #taking(digest: Digest, work: () => Promise<void>): Promise<void> {
+    this.#refuseClosed();
+    this.#underWay.set(digest, (this.#underWay.get(digest) ?? 0) + 1);
+    const working = work();
+    this.#work.add(working);
     try {
-      const { hash, size } = await hashFile(this.options.layout.blob(digest), digest, signal);
-      return size === record.size && hash === digest;
+      await working;
+    } finally {
+      this.#work.delete(working);
+      const left = (this.#underWay.get(digest) ?? 1) - 1;
+      if (left > 0) this.#underWay.set(digest, left);
+      else this.#underWay.delete(digest);
+    }
+  }
+
+  #refuseClosed(): void {
+    if (!this.#isClosed) return;
+    throw new MillpondError('unavailable', 'Millpond is being stopped, and stores nothing any more', {
+      hint: 'Try again when it has been started.',
+    });
+  }
+
+  async #takeOver(
+    from: string,
+    { digest, size }: { digest: Digest; size: number },
+    record?: () => void,
+  ): Promise<void> {
+    const { store, layout } = this.options;
+    await flushFile(from);
+    const target = layout.blob(digest);
+    await this.#makeFolder(dirname(target));
+    await rename(from, target); // over an equal one: readers of that keep it open
+    await syncFolder(dirname(target));
+    const wasBad = store.badBlobs.get(digest) !== undefined;
+    this.#recordOrRemove({ digest, size }, record);
+    if (wasBad) await rm(layout.aside(digest), { force: true });
+  }
+
+  async #write(bytes: Buffer, digest: Digest, record?: () => void): Promise<void> {
+    const { layout } = this.options;
+    const temporary = layout.upload(`put-${randomUUID()}`);
+    await mkdir(layout.uploadsFolder, { recursive: true });
+    try {
+      await writeFile(temporary, bytes, { flag: 'wx', mode: 0o644 });
+      await this.#takeOver(temporary, { digest, size: bytes.length }, record);
     } catch (error) {
-      signal?.throwIfAborted();
+      await rm(temporary, { force: true });
+      throw error;
+    }
+  }
+
+  async #isOnDisk(digest: Digest, bytes: Buffer): Promise<boolean> {
+    try {
+      return bytes.equals(await this.read(digest));
+    } catch (error) {
       if (['ENOENT', 'EIO'].includes(systemCode(error) ?? '')) return false;
       throw error;
     }
+  }
+
+  /** A folder of blobs whose own name, and those above it, survive a crash: a name in it is worth no more than they are. */
+  async #makeFolder(folder: string): Promise<void> {
+    await mkdir(folder, { recursive: true });
+    const flushing = this.#folders.get(folder) ?? this.#flushParents(folder);
+    this.#folders.set(folder, flushing);
+    try {
+      await flushing;
+    } catch (error) {
+      this.#folders.delete(folder);
+      throw error;
+    }
+  }
+
+  async #flushParents(folder: string): Promise<void> {
+    for (let each = dirname(folder); each.startsWith(this.options.layout.data); each = dirname(each))
+      await syncFolder(each);
   }
 
   /** A file that is not recorded after all does not stay, unless somebody else is just storing the same. */

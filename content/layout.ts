@@ -66,6 +66,10 @@ export class Layout {
   log(mirror: string, runId: number): string {
     return join(this.logFolder(mirror), `${runId}.log`);
   }
+  /** Where what a mirror brings is written: the folder of a tree may be a file system of its own. */
+  target({ kind, name }: { readonly kind: string; readonly name: string }): string {
+    return kind === 'oci' ? this.data : this.mirror(name);
+  }
   mirror(mirror: string): string {
     return join(this.mirrorsFolder, mirror);
   }

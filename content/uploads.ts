@@ -62,14 +62,20 @@ interface Session {
 export class Uploads {
   readonly #sessions = new Map<string, Session>();
   readonly #busy = new Set<string>();
+  readonly #work = new Set<Promise<unknown>>();
+  #isClosed = false;
 
   constructor(private readonly options: UploadsOptions) {}
 
   /**
    * Opens a session. `algorithm` is that of the digest which is to come, where the client has said so.
-   * @throws OciError TOOMANYREQUESTS, UNAVAILABLE (507: the disk is full)
+   * @throws OciError TOOMANYREQUESTS, UNAVAILABLE (507: the disk is full; 503: the program is being stopped)
    */
-  async begin(repository: string, algorithm = 'sha256'): Promise<string> {
+  begin(repository: string, algorithm = 'sha256'): Promise<string> {
+    return this.#awaited(() => this.#begin(repository, algorithm));
+  }
+
+  async #begin(repository: string, algorithm: string): Promise<string> {
     const { store, clock, limits = LIMITS } = this.options;
     await this.#refuseFullDisk(0);
     if (store.uploads.count() >= limits.all) throw tooMany('too many uploads are open');
@@ -147,6 +153,12 @@ export class Uploads {
     return this.#exclusively(key, () => this.#drop(key.id));
   }
 
+  /** Nothing is taken any more; resolves when what is under way has ended. Sessions go on at the next start. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await Promise.allSettled(this.#work);
+  }
+
   /** Ends sessions on which nothing has happened since `before` (milliseconds since the epoch), and says how many. */
   async removeAbandoned(before: number): Promise<number> {
     const { uploads } = this.options.store;
@@ -168,6 +180,7 @@ export class Uploads {
   ): Promise<void> {
     let unchecked = 0;
     for await (const chunk of body) {
+      this.#refuseClosed();
       try {
         await writeWhole(file, chunk);
       } catch (error) {
@@ -202,7 +215,28 @@ export class Uploads {
     return record;
   }
 
-  async #exclusively<T>(key: UploadKey, work: (session: Session, record: UploadRecord) => Promise<T>): Promise<T> {
+  /** `close` waits for it. */
+  async #awaited<T>(work: () => Promise<T>): Promise<T> {
+    this.#refuseClosed();
+    const working = work();
+    this.#work.add(working);
+    try {
+      return await working;
+    } finally {
+      this.#work.delete(working);
+    }
+  }
+
+  #refuseClosed(): void {
+    if (this.#isClosed)
+      throw new OciError('UNAVAILABLE', { message: 'Millpond is being stopped', retryAfter: RETRY_AFTER });
+  }
+
+  #exclusively<T>(key: UploadKey, work: (session: Session, record: UploadRecord) => Promise<T>): Promise<T> {
+    return this.#awaited(() => this.#alone(key, work));
+  }
+
+  async #alone<T>(key: UploadKey, work: (session: Session, record: UploadRecord) => Promise<T>): Promise<T> {
     const record = this.#record(key);
     const { id } = key;
     if (this.#busy.has(id))

@@ -13,12 +13,15 @@ import { publicEvent } from './public-view.js';
 import { sendProblem } from './respond.js';
 import { SECURITY_HEADERS } from './security-headers.js';
 import type { ServerDeps } from './server-deps.js';
+import { zoneOfRequest } from './zone-of-request.js';
 
 export interface Server {
   /** For `http.createServer`. */
   readonly handler: (req: IncomingMessage, res: ServerResponse) => void;
   /** From now on `/readyz` says 503; clients that follow events are sent away. Downloads go on. */
   stop(): void;
+  /** Resolves when no request to the registry is being worked on; their connections must have been cut. */
+  ended(): Promise<void>;
 }
 
 type Miss = Extract<FileResult, { handled: false }>;
@@ -50,11 +53,15 @@ export function createServer(deps: ServerDeps, options: { events?: EventLimits }
     ...{ store: deps.store, layout: deps.layout, log: deps.log },
     settings: () => deps.settings(),
     clock: () => deps.clock(),
+    zoneOf: zoneOfRequest(() => deps.settings()),
   });
 
+  const working = new Set<Promise<void>>();
   async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
     if (isRegistryTarget(req.url)) {
-      await serveImages(req, res);
+      const work = serveImages(req, res);
+      working.add(work);
+      await work.finally(() => working.delete(work));
       return metrics.answered('registry', res.statusCode);
     }
     const result = await serveFile(req, res);
@@ -76,6 +83,9 @@ export function createServer(deps: ServerDeps, options: { events?: EventLimits }
     stop() {
       stopping = true;
       events.close();
+    },
+    async ended() {
+      while (working.size > 0) await Promise.allSettled(working);
     },
   };
 }

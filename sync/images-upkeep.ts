@@ -5,8 +5,9 @@ import { collectGarbage, type CollectHow, type CollectReport } from '../content/
 import { evictCached } from '../content/evict-cached.js';
 import type { Layout } from '../content/layout.js';
 import { removeStaleFetches } from '../content/reconcile-blobs.js';
-import { scrubBlobs, type ScrubHow, type ScrubOptions, type ScrubReport } from '../content/scrub.js';
+import { SCRUB_BUDGET, scrubBlobs, type ScrubHow, type ScrubOptions, type ScrubReport } from '../content/scrub.js';
 import type { Uploads } from '../content/uploads.js';
+import { MillpondError } from '../core/errors.js';
 import { formatBytes } from '../core/units.js';
 import type { Log } from '../platform/log.js';
 import type { Store } from '../store/open.js';
@@ -23,6 +24,8 @@ export interface ImagesUpkeepOptions {
   readonly clock: () => number;
   /** Rejects when the signal says so. */
   readonly wait?: (milliseconds: number, signal: AbortSignal) => Promise<void>;
+  /** Between what the scrub reads; that of the scrub unless given. */
+  readonly scrubWait?: ScrubOptions['wait'];
 }
 
 /** A program that has just started has better things to do. */
@@ -39,6 +42,7 @@ const STALE_FETCH_MS = 7 * 24 * 3_600_000;
 export class ImagesUpkeep {
   readonly #stop = new AbortController();
   readonly #wait: (milliseconds: number, signal: AbortSignal) => Promise<void>;
+  readonly #jobs = new Set<Promise<unknown>>();
   #loops: Promise<void>[] = [];
 
   constructor(private readonly options: ImagesUpkeepOptions) {
@@ -53,10 +57,11 @@ export class ImagesUpkeep {
     ];
   }
 
-  /** Resolves when nothing of it works any more; what it was at is taken up at the next start. */
+  /** Resolves when nothing of it works any more, whoever asked for it; what it was at is taken up at the next start. */
   async stop(): Promise<void> {
-    this.#stop.abort(new Error('Millpond is being stopped'));
+    this.#stop.abort(new MillpondError('unavailable', 'Millpond is being stopped'));
     await Promise.all(this.#loops);
+    await Promise.allSettled(this.#jobs);
   }
 
   /** Uploads and fetches that were given up, what is over the limit of each registry, and what nothing needs. */
@@ -71,7 +76,7 @@ export class ImagesUpkeep {
       if (!onDemand) continue;
       const { before, after, images } = await evictCached(
         this.options,
-        { registry: name, keep: onDemand.keep },
+        { registry: name, keep: onDemand.keep, pin: onDemand.pin },
         this.#stop.signal,
       );
       const text = `images of ${name} made room: ${formatBytes(before)} are ${formatBytes(after)} now`;
@@ -84,17 +89,27 @@ export class ImagesUpkeep {
   /** @throws the signal's reason, also when the program is being stopped */
   collect(how: CollectHow = {}): Promise<CollectReport> {
     const { keep } = this.options.settings().registry;
-    return collectGarbage({ ...this.options, keep }, { ...how, signal: this.#signalOf(how) });
+    return this.#job(how, (signal) => collectGarbage({ ...this.options, keep }, { ...how, signal }));
   }
 
   /** @throws the signal's reason, also when the program is being stopped */
   scrub(how: ScrubHow = {}): Promise<ScrubReport> {
-    const { store, layout, blobs, clock, log, refetch } = this.options;
-    return scrubBlobs({ store, layout, blobs, clock, log, refetch }, { ...how, signal: this.#signalOf(how) });
+    const { store, layout, blobs, clock, log, refetch, scrubWait: wait } = this.options;
+    const budget = { ...SCRUB_BUDGET, rate: this.options.settings().registry.scrub.rate };
+    const parts = { ...{ store, layout, blobs, clock, log, refetch, budget }, ...(wait ? { wait } : {}) };
+    return this.#job(how, (signal) => scrubBlobs(parts, { ...how, signal }));
   }
 
-  #signalOf({ signal }: { readonly signal?: AbortSignal }): AbortSignal {
-    return signal ? AbortSignal.any([signal, this.#stop.signal]) : this.#stop.signal;
+  async #job<T>({ signal }: { signal?: AbortSignal }, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const stop = this.#stop.signal;
+    stop.throwIfAborted();
+    const working = work(signal ? AbortSignal.any([signal, stop]) : stop);
+    this.#jobs.add(working);
+    try {
+      return await working;
+    } finally {
+      this.#jobs.delete(working);
+    }
   }
 
   async #repeat(name: string, every: number, work: () => Promise<void>): Promise<void> {

@@ -4,6 +4,7 @@ import { systemCode } from '../../core/errors.js';
 import type { Digest } from '../../core/oci/digest.js';
 import { OciError } from '../../core/oci/errors.js';
 import type { BlobReader } from '../../core/oci/on-demand.js';
+import type { BlobRecord } from '../../store/blobs.js';
 import { BodyWriter, readSmall, SMALL } from '../files/body-writer.js';
 import { parseRange, type ByteRange } from '../files/ranges.js';
 import { sendBody } from '../files/short-answer.js';
@@ -57,10 +58,14 @@ async function sendFromDisk(exchange: RepositoryExchange, digest: Digest): Promi
     return true;
   }
   const handle = await openIfThere(exchange, digest);
-  if (!handle) return false;
+  if (!handle) {
+    setAside(exchange, record, 'its file is missing');
+    return false;
+  }
   try {
     response.writeHead(plan.status, headersOf(exchange, plan.headers));
-    tell(exchange, digest, await sendSlice(exchange, handle, plan.range));
+    const onShort = (): void => setAside(exchange, record, `its file has fewer bytes than ${record.size}`);
+    tell(exchange, digest, await sendSlice(exchange, handle, { ...plan.range, onShort }));
   } finally {
     await handle.close();
   }
@@ -68,19 +73,32 @@ async function sendFromDisk(exchange: RepositoryExchange, digest: Digest): Promi
 }
 
 /** Bytes that were sent. A file that turns out too short breaks the connection. */
-async function sendSlice({ response }: RepositoryExchange, handle: FileHandle, range: ByteRange): Promise<number> {
-  const length = range.last - range.first + 1;
+async function sendSlice(
+  { response }: RepositoryExchange,
+  handle: FileHandle,
+  { first, last, onShort }: ByteRange & { readonly onShort: () => void },
+): Promise<number> {
+  const length = last - first + 1;
   if (length <= SMALL) {
-    const content = await readSmall(handle, range.first, length);
+    const content = await readSmall(handle, first, length);
     if (content) return (await sendBody(response, 200, content)).bytes;
+    onShort();
     response.destroy();
     return 0;
   }
   const writer = new BodyWriter(response);
-  const result = await writer.slice(handle, range.first, length);
-  if (result === 'short') response.destroy();
-  else if (result === 'sent') await writer.end();
+  const result = await writer.slice(handle, first, length);
+  if (result === 'sent') await writer.end();
+  if (result !== 'short') return writer.bytes;
+  onShort();
+  response.destroy();
   return writer.bytes;
+}
+
+/** Whoever asks next gets it from upstream, where that has it. */
+function setAside({ parts }: RepositoryExchange, record: BlobRecord, reason: string): void {
+  const { blobs, log } = parts.deps;
+  if (blobs.setAside(record, reason)) log.error({ digest: record.digest }, `a blob was set aside: ${reason}`);
 }
 
 /** At the pace of the client, which the fetch does not wait for. */

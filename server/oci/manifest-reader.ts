@@ -1,7 +1,9 @@
 import { LRUCache } from 'lru-cache';
+import { existsSync } from 'node:fs';
 import { systemCode } from '../../core/errors.js';
 import { digestOf, isDigest, type Digest } from '../../core/oci/digest.js';
 import { OciError } from '../../core/oci/errors.js';
+import type { BlobRecord } from '../../store/blobs.js';
 import type { RegistryDeps } from './registry-deps.js';
 
 export interface FoundManifest {
@@ -42,6 +44,7 @@ export class ManifestReader {
       } catch (error) {
         if (attempt < TRIES && systemCode(error) === 'ENOENT') continue;
         this.deps.log.error({ err: error, digest }, 'a manifest cannot be read');
+        this.#setAside(digest, error);
         throw new OciError('UNAVAILABLE', {
           message: `the manifest ${digest} is damaged here, and is to be fetched again`,
           retryAfter: RETRY_AFTER,
@@ -49,6 +52,14 @@ export class ManifestReader {
         });
       }
     }
+  }
+
+  /** Whoever asks next gets it from upstream, where that has it. */
+  #setAside(digest: Digest, error: unknown): void {
+    const { blobs } = this.deps;
+    if (error instanceof WrongBytes) blobs.setAside(error.record, `its bytes are ${error.found}`);
+    const record = systemCode(error) === 'ENOENT' ? blobs.find(digest) : undefined;
+    if (record && !existsSync(this.deps.layout.blob(digest))) blobs.setAside(record, 'its file is missing');
   }
 
   #resolve(repository: string, reference: string, tag: string | null): Digest | undefined {
@@ -61,11 +72,22 @@ export class ManifestReader {
   async #read(digest: Digest): Promise<{ mediaType: string; bytes: Buffer } | undefined> {
     const record = this.deps.store.manifests.get(digest);
     if (!record) return undefined;
+    const blob = this.deps.blobs.find(digest);
+    if (!blob) throw new Error(`the bytes of ${digest} were set aside`);
     const bytes = await this.deps.blobs.read(digest);
-    if (digestOf(bytes, digest.slice(0, digest.indexOf(':'))) !== digest)
-      throw new Error(`the bytes of ${digest} are others`);
+    const found = digestOf(bytes, digest.slice(0, digest.indexOf(':')));
+    if (found !== digest) throw new WrongBytes(blob, found);
     const content = { mediaType: record.mediaType, bytes };
     this.#kept.set(digest, content);
     return content;
+  }
+}
+
+class WrongBytes extends Error {
+  constructor(
+    readonly record: BlobRecord,
+    readonly found: Digest,
+  ) {
+    super(`the bytes of ${record.digest} are ${found}`);
   }
 }

@@ -13,8 +13,9 @@ const RUNS_LOOKED_AT = 5;
  */
 export async function admit(context: RunContext): Promise<void> {
   const { settings, layout, mirror } = context;
-  await mkdir(layout.mirror(mirror.name), { recursive: true });
-  const disk = await diskSpace(layout.mirror(mirror.name)); // it may be a file system of its own
+  const target = layout.target(mirror);
+  await mkdir(target, { recursive: true });
+  const disk = await diskSpace(target);
   const reserve = reserveBytes(settings.sync.reserve, disk);
   const estimate = usualBytes(context);
   if (disk.free - estimate >= reserve) return;

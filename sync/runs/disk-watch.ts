@@ -9,7 +9,7 @@ const LOOK_EVERY_MS = 2_000;
 export function watchDisk({ settings, layout, mirror }: RunContext): { signal: AbortSignal; stop: () => void } {
   const controller = new AbortController();
   const timer = setInterval(() => {
-    void diskSpace(layout.mirror(mirror.name)).then(
+    void diskSpace(layout.target(mirror)).then(
       (disk) => {
         const reserve = reserveBytes(settings.sync.reserve, disk);
         if (disk.free >= reserve) return;

@@ -45,6 +45,8 @@ describe('changedPaths', () => {
     ['mirrors.ubuntu', ['every: 4h', 'every: 5h']],
     ['registries.quay.io', ['80/6h', '90/6h']],
     ['images.quay.io/a/b', ['tags: "12"', 'tags: "13"']],
+    ['zones.campus', ['site:', 'zones: { campus: { networks: 192.0.2.0/24 } }\nsite:']],
+    ['registry.scrub', ['push:', 'scrub: { rate: 1MB/s }, push:']],
     ['registry.push', ['lab/*', 'lab/**']],
     ['registry.keep', ['history: 10', 'history: 9']],
   ] as const)('names %s alone when only that is different', (path, change) => {

@@ -26,8 +26,9 @@ function selection(...lines: string[]): TagSelection {
 describe('registries and images', () => {
   test('are read as they stand in the plan', () => {
     const { registries, images } = parse(`
+zones: { campus: { networks: 192.0.2.0/24 } }
 registries:
-  docker.io:   { url: https://registry-1.docker.io, credentials: secrets/docker.json, budget: 80/6h, alias: docker.mirror.example.edu, on_demand: { allow: ["library/*"], keep: 500GB, recheck: 10m, zones: [campus] } }
+  docker.io:   { url: https://registry-1.docker.io, credentials: secrets/docker.json, budget: 80/6h, alias: docker.mirror.example.edu, on_demand: { allow: ["library/*"], keep: 500GB, recheck: 10m, zones: [campus], pin: library/debian } }
   quay.io:     { url: https://quay.io }
 images:
   - from: docker.io/library/debian
@@ -42,7 +43,13 @@ images:
       credentials: '/etc/example/secrets/docker.json',
       budget: { pulls: 80, window: 21_600 },
       alias: 'docker.mirror.example.edu',
-      onDemand: { allow: ['library/*'], keep: 500_000_000_000, recheck: 600, zones: ['campus'] },
+      onDemand: {
+        allow: ['library/*'],
+        keep: 500_000_000_000,
+        recheck: 600,
+        zones: ['campus'],
+        pin: ['library/debian'],
+      },
       privateAddresses: false,
     };
     const quay: Registry = {

@@ -14,7 +14,7 @@ interface Node {
   readonly anyOf?: readonly Node[];
 }
 
-const OF_IMAGES: ReadonlySet<string> = new Set(['registries', 'images', 'registry']);
+const OF_IMAGES: ReadonlySet<string> = new Set(['zones', 'registries', 'images', 'registry']);
 
 function file(name: string): URL {
   return new URL(`../../config/${name}`, import.meta.url);
@@ -105,7 +105,7 @@ describe('initTemplate', () => {
 
   test('shows images that can be used as they are, with every key of theirs and its true default', () => {
     const lines = initTemplate().split('\n');
-    const commented = lines.slice(lines.indexOf('# registries:')).map((line) => line.replace(/^# ?/, ''));
+    const commented = lines.slice(lines.indexOf('# zones:')).map((line) => line.replace(/^# ?/, ''));
     // sentences between the sections begin with a capital letter, those within them with one more "#"
     const text = commented.filter((line) => !/^[A-Z]|^refers to|^docker\.io\//.test(line)).join('\n');
     const written = parse(text) as Record<string, unknown>;

@@ -24,6 +24,7 @@ describe('parseSettings', () => {
         bandwidth: null,
         keep: { runs: 30, days: 90 },
       },
+      zones: new Map(),
       mirrors: new Map(),
       registries: new Map(),
       images: new Map(),
@@ -31,6 +32,7 @@ describe('parseSettings', () => {
         push: [],
         immutable: [],
         maxManifest: 4_194_304,
+        scrub: { rate: 25_000_000 },
         keep: { untagged: 604_800, history: 10, grace: 86_400 },
       },
       grace: 30,
@@ -62,12 +64,14 @@ site: { name: Example, url: "https://mirror.example.edu/", contact: mirror@examp
 data: /srv/millpond
 listen: { http: ["[::1]:80", ":8080", "mirror.example.edu:0"] }
 workers: 0
+zones: { campus: { networks: ["192.0.2.0/24", "2001:db8::/32"] } }
 grace: 1m
 sync: { concurrency: 8, per_host: 1, jitter: 0s, reserve: 500GB, bandwidth: 2Gbit/s, keep: { runs: 5, days: 7 } }
 registry:
   push: ["lab/*", hosted/**]
   immutable: v*
   max_manifest: 16MiB
+  scrub: { rate: 100MB/s }
   keep: { untagged: 1h, history: 0, grace: 2h }`);
     expect(settings).toEqual({
       file: FILE,
@@ -89,6 +93,7 @@ registry:
         bandwidth: 250_000_000,
         keep: { runs: 5, days: 7 },
       },
+      zones: new Map([['campus', { name: 'campus', networks: ['192.0.2.0/24', '2001:db8::/32'] }]]),
       mirrors: new Map(),
       registries: new Map(),
       images: new Map(),
@@ -96,6 +101,7 @@ registry:
         push: ['lab/*', 'hosted/**'],
         immutable: ['v*'],
         maxManifest: 16_777_216,
+        scrub: { rate: 100_000_000 },
         keep: { untagged: 3_600, history: 0, grace: 7_200 },
       },
     });
@@ -222,7 +228,7 @@ mirrors:
     ['mirrors: { m: { upstream: /, schedule: manual } }', 'mirrors.m.upstream: "/" holds the data folder'],
     [
       'concurency: 1',
-      'concurency: unknown key; allowed here: site, data, listen, workers, sync, grace, mirrors, registries, ',
+      'concurency: unknown key; allowed here: site, data, listen, workers, sync, grace, zones, mirrors, registries, ',
     ],
     ['sync: { concurency: 1 }', 'sync.concurency: unknown key; did you mean "concurrency"?'],
     ['hello', '"hello" is not a section of keys'],

@@ -61,6 +61,14 @@ describe('registries', () => {
       `registries: { r: { ${URL}, on_demand: { allow: x, keep: 1GB, zones: A } } }`,
       'zones: "A" is not the name of a zone',
     ],
+    [
+      `registries: { r: { ${URL}, on_demand: { allow: x, keep: 1GB, pin: "x:1" } } }`,
+      'registries.r.on_demand.pin: "x:1" holds ":"',
+    ],
+    [
+      `registries: { r: { ${URL}, on_demand: { allow: x, keep: 1GB, pin: r/x } } }`,
+      'registries.r.on_demand.pin[0]: "r/x" begins with the registry, which is understood: write "x"',
+    ],
     [`registries: { r: { ${URL}, on_demand: { allow: /x, keep: 1GB } } }`, 'allow: "/x" holds an empty part'],
     [
       `registries: { r: { ${URL}, on_demand: { allow: ["x/*", "r/x/*"], keep: 1GB } } }`,
@@ -113,7 +121,7 @@ describe('registries', () => {
 
   test('fetch on demand for all zones, and ask again after 10 minutes, unless it is said', () => {
     const { registries } = parse(`registries: { r: { ${URL}, on_demand: { allow: "**", keep: 1GiB } } }`);
-    const onDemand = { allow: ['**'], keep: 1_073_741_824, recheck: 600, zones: [] };
+    const onDemand = { allow: ['**'], keep: 1_073_741_824, recheck: 600, zones: [], pin: [] };
     expect(registries.get('r')?.onDemand).toEqual(onDemand);
   });
 });
@@ -130,6 +138,7 @@ describe('registry', () => {
     ['registry: { immutable: ["v["] }', 'registry.immutable[0]: "v[" has a bracket or brace that is not whole'],
     ['registry: { max_manifest: 17MiB }', 'registry.max_manifest: "17MiB" is not a size of 1MiB to 16MiB'],
     ['registry: { max_manifest: 1MB }', 'registry.max_manifest: "1MB" is not a size of 1MiB to 16MiB'],
+    ['registry: { scrub: { rate: 1kB/s } }', 'registry.scrub.rate: "1kB/s" is not a rate of 1MB/s to 10GB/s'],
     ['registry: { keep: { history: -1 } }', 'registry.keep.history: -1 is not a whole number of 0 to 1000'],
     ['registry: { keep: { grace: 0s } }', 'registry.keep.grace: "0s" is not a duration of 1s to 90d'],
     ['registry: { keep: { untaged: 1d } }', 'registry.keep.untaged: unknown key; did you mean "untagged"?'],

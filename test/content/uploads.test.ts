@@ -38,6 +38,36 @@ describe('Uploads', () => {
     return { repository: REPOSITORY, id: await uploads.begin(REPOSITORY) };
   }
 
+  it('takes nothing once it is closed, closes when what is under way has ended, and goes on at the next start', async () => {
+    const key = await begun();
+    let more = (): void => undefined;
+    const waiting = new Promise<void>((resolve) => (more = resolve));
+    async function* slowly(): AsyncGenerator<Buffer> {
+      yield BYTES.subarray(0, 100_000);
+      await waiting;
+      yield BYTES.subarray(100_000);
+    }
+    const appending = expect(uploads.append(key, slowly())).rejects.toMatchObject({ code: 'UNAVAILABLE', status: 503 });
+    await expect
+      .poll(() =>
+        stat(layout.upload(key.id)).then(
+          ({ size }) => size,
+          () => 0,
+        ),
+      )
+      .toBe(100_000);
+    let isClosed = false;
+    const closing = uploads.close().then(() => void (isClosed = true));
+    await expect(uploads.begin(REPOSITORY)).rejects.toMatchObject({ code: 'UNAVAILABLE', status: 503 });
+    await expect(uploads.finish(key, DIGEST)).rejects.toMatchObject({ code: 'UNAVAILABLE', status: 503 });
+    expect(isClosed).toBe(false);
+    more();
+    await Promise.all([closing, appending]);
+    uploads = open();
+    expect(await uploads.append(key, parts(BYTES.subarray(100_000)), { offset: 100_000 })).toBe(300_000);
+    expect(await uploads.finish(key, DIGEST)).toEqual({ size: 300_000 });
+  });
+
   it('makes a blob of what came in parts, in the repository', async () => {
     const key = await begun();
     expect(await uploads.append(key, parts(BYTES.subarray(0, 100_000)))).toBe(100_000);

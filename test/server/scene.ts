@@ -213,10 +213,11 @@ export function makeSettings(
       bandwidth: null,
       keep: { runs: 30, days: 90 },
     },
+    zones: new Map(),
     registries: new Map(),
     images: new Map(),
     registry: {
-      ...{ push: [], immutable: [], maxManifest: 4 * 1024 * 1024 },
+      ...{ push: [], immutable: [], maxManifest: 4 * 1024 * 1024, scrub: { rate: 25_000_000 } },
       keep: { untagged: 604_800, history: 10, grace: 86_400 },
     },
     mirrors: new Map(mirrors.map((mirror) => [mirror.name, mirror])),

@@ -5,7 +5,7 @@ import { Uploads } from '../../content/uploads.js';
 import { createLog } from '../../platform/log.js';
 import { ImagesUpkeep, type ImagesUpkeepOptions } from '../../sync/images-upkeep.js';
 import { DAY, ImageStore } from '../content/image-store.js';
-import { buildImage, type Content } from '../fixtures/image-builder.js';
+import { buildImage, contentOf, type Content } from '../fixtures/image-builder.js';
 
 let here: ImageStore;
 beforeEach(async () => {
@@ -16,10 +16,10 @@ const image = buildImage({ seed: 'one' });
 const [config] = image.blobs as [Content, Content];
 
 function settings(keep: number): Pick<Settings, 'registry' | 'registries'> {
-  const onDemand = { allow: ['**'], keep, recheck: 600, zones: [] };
+  const onDemand = { allow: ['**'], keep, recheck: 600, zones: [], pin: [] };
   const quay = { name: 'quay.io', url: 'https://quay.io', credentials: null, budget: null, alias: null };
   return {
-    registry: { push: [], immutable: [], maxManifest: 4_194_304, keep: here.keep },
+    registry: { push: [], immutable: [], maxManifest: 4_194_304, scrub: { rate: 25_000_000 }, keep: here.keep },
     registries: new Map([['quay.io', { ...quay, onDemand, privateAddresses: false }]]),
   };
 }
@@ -85,5 +85,45 @@ describe('ImagesUpkeep', () => {
     const before = waits.length;
     await expect(one.collect()).rejects.toThrow('being stopped');
     expect(waits.length).toBe(before);
+  });
+
+  test('stops only when what operators have asked for has ended', async () => {
+    await here.push('lab/app', image, { tags: ['latest'] });
+    here.now += 31 * DAY;
+    const one = upkeep();
+    let release = (): void => undefined;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    let isHeld = false;
+    await here.push('lab/app', buildImage({ seed: 'untagged' }));
+    here.now += 31 * DAY;
+    const collecting = one
+      .collect({
+        dryRun: true,
+        onCandidate: () => {
+          isHeld = true;
+          return held;
+        },
+      })
+      .catch((error: unknown) => error);
+    await expect.poll(() => isHeld).toBe(true);
+    let isStopped = false;
+    const stopping = one.stop().then(() => void (isStopped = true));
+    await expect(one.scrub()).rejects.toThrow('Millpond is being stopped');
+    expect(isStopped).toBe(false);
+    release();
+    await Promise.all([stopping, collecting]);
+  });
+
+  test('reads for the scrub at the rate of the configuration', async () => {
+    await here.pushBlob('lab/app', contentOf('application/octet-stream', Buffer.alloc(2_000_000)));
+    here.now += 31 * DAY;
+    const paces: number[] = [];
+    for (const rate of [1_000_000, 10_000_000]) {
+      const { registry, registries } = settings(1e9);
+      const scrubWait = (ms: number): Promise<void> => Promise.resolve(void paces.push(Math.round(ms)));
+      await upkeep({ settings: () => ({ registries, registry: { ...registry, scrub: { rate } } }), scrubWait }).scrub();
+      here.now += 31 * DAY;
+    }
+    expect(paces).toEqual([1049, 951, 105, 95]);
   });
 });
