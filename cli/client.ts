@@ -132,8 +132,8 @@ export class ControlClient {
     return this.#json('GET', '/tokens');
   }
 
-  /** `expires` is seconds from now; null is never. */
-  createToken(token: { name: string; push: readonly string[]; expires: number | null }): Promise<CreatedToken> {
+  /** A `name` of null becomes one that is free. `expires` is seconds from now; null is never. */
+  createToken(token: { name: string | null; push: readonly string[]; expires: number | null }): Promise<CreatedToken> {
     return this.#json('POST', '/tokens', token);
   }
 

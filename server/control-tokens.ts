@@ -29,9 +29,14 @@ const SECRET_BYTES = 32;
 const LONGEST_LIFE = 10 * 366 * 86_400;
 
 const CREATE_BODY = z.strictObject({
-  name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/, {
-    error: 'must be 1 to 64 characters: letters, digits, ".", "_", "@", "-"',
-  }),
+  /** Null is one that is free. */
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/, {
+      error: 'must be 1 to 64 characters: letters, digits, ".", "_", "@", "-"',
+    })
+    .nullable()
+    .default(null),
   push: z.array(z.string().superRefine(complainOfPattern)).min(1).max(100),
   /** Seconds from now. */
   expires: z.number().int().min(60).max(LONGEST_LIFE).nullable().default(null),
@@ -53,8 +58,9 @@ export function addTokenRoutes(app: Express, deps: TokenControlDeps): void {
   });
 }
 
-function createToken(deps: TokenControlDeps, { name, push, expires }: z.output<typeof CREATE_BODY>): CreatedToken {
+function createToken(deps: TokenControlDeps, { push, expires, ...given }: z.output<typeof CREATE_BODY>): CreatedToken {
   const { store } = deps;
+  const name = given.name ?? freeName(store);
   if (store.tokens.byName(name))
     throw new MillpondError('conflict', `there is a token ${JSON.stringify(name)} already`, {
       hint: `Choose another name, or remove that one first: millpond token rm ${name}`,
@@ -65,6 +71,10 @@ function createToken(deps: TokenControlDeps, { name, push, expires }: z.output<t
   const expiresAt = expires === null ? null : at + expires * 1000;
   const token = store.tokens.add({ name, secretHash, push, at, expiresAt });
   return { token, secret, allowed: deps.settings().registry.push };
+}
+
+function freeName(store: Store): string {
+  for (let number = 1; ; number++) if (!store.tokens.byName(`token-${number}`)) return `token-${number}`;
 }
 
 function complainOfPattern(pattern: string, context: z.RefinementCtx): void {

@@ -35,11 +35,11 @@ function addCreate(token: Command, context: CliContext): void {
   token
     .command('create')
     .description('make a token and print its secret, this once')
-    .argument('<name>', 'for people: who or what has it')
+    .argument('[name]', 'for people: who or what has it; token-1 and so on where it is not given')
     .requiredOption('--push <pattern>', 'repositories that it opens, as lab/*; may be given several times', collect)
     .option('--expires <time>', 'as 90d; else it is good until it is removed', seconds)
-    .action(async (name: string, { push, expires }: CreateOptions) => {
-      const created = await context.client().createToken({ name, push, expires: expires ?? null });
+    .action(async (name: string | undefined, { push, expires }: CreateOptions) => {
+      const created = await context.client().createToken({ name: name ?? null, push, expires: expires ?? null });
       await context.print(created, () => created.secret);
       if (!context.json) context.note(createdText(created));
     });
@@ -54,7 +54,7 @@ function createdText({ token, allowed }: CreatedToken): string {
 }
 
 function tokensText(tokens: readonly TokenRecord[], now: number): string {
-  if (tokens.length === 0) return 'There are no tokens. To make one: millpond token create NAME --push "lab/*"';
+  if (tokens.length === 0) return 'There are no tokens. To make one: millpond token create --push "lab/*"';
   const rows = tokens.map(({ name, push, createdAt, expiresAt, usedAt }) => [
     ...[name, push.join(', '), utcMinute(createdAt), expiresText(expiresAt, now)],
     usedAt === null ? 'never' : utcMinute(usedAt),

@@ -236,6 +236,15 @@ describe('millpond images rm', () => {
 });
 
 describe('millpond token', () => {
+  it('names a token that is made without a name', async () => {
+    await run('token', 'create', 'token-2', '--push', 'lab/*');
+    for (const name of ['token-1', 'token-3'])
+      expect(await run('token', 'create', '--push', 'lab/*')).toMatchObject({
+        code: 0,
+        stderr: expect.stringContaining(`The token ${name} may push to lab/*.`) as string,
+      });
+  });
+
   it('makes a secret that is shown once and kept as a hash, lists and removes it', async () => {
     expect((await run('token', 'ls')).stdout).toContain('There are no tokens.');
     const made = await run('token', 'create', 'ci', '--push', 'lab/*', '--push', 'team/**', '--expires', '90d');
