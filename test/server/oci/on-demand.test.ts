@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { rm, writeFile } from 'node:fs/promises';
+import { rm, truncate, writeFile } from 'node:fs/promises';
 import { request, type IncomingMessage } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -29,6 +29,11 @@ class ToldImages implements OnDemandImages {
   bringManifest(repository: string, reference: string): Promise<Freshness | null> {
     this.brought.push(`${repository} ${reference}`);
     return this.bring(repository, reference);
+  }
+
+  bringReferrers(repository: string, digest: Digest): Promise<void> {
+    this.brought.push(`${repository} about ${digest}`);
+    return Promise.resolve();
   }
 
   openBlob(repository: string, digest: Digest): Promise<BlobReader | null> {
@@ -211,11 +216,44 @@ describe('images on demand', () => {
     await scene.blobs.put(layer.bytes, layer.digest, link);
     await rm(scene.layout.blob(layer.digest));
     images.open = async () => {
-      await writeFile(scene.layout.blob(layer.digest), layer.bytes);
+      expect(scene.blobs.find(layer.digest)).toBeUndefined(); // or nothing would be fetched
+      await scene.blobs.put(layer.bytes, layer.digest);
       return null;
     };
     const answer = await get(`${REPOSITORY}/blobs/${layer.digest}`);
     expect((await buffer(answer)).equals(layer.bytes)).toBe(true);
+    expect(scene.store.badBlobs.count()).toBe(0);
+  });
+
+  it.each([
+    ['a small', 5000],
+    ['a large', 300_000],
+  ])('breaks off %s blob that turns out too short, and knows of it then', async (_size, size) => {
+    const layer = contentOf('', bytesOf('short', size));
+    scene.store.repositories.ensure(REPOSITORY, 'cached', 1);
+    await scene.blobs.put(layer.bytes, layer.digest, () => scene.store.repositories.link(REPOSITORY, layer.digest, 1));
+    await truncate(scene.layout.blob(layer.digest), 10);
+    const answer = get(`${REPOSITORY}/blobs/${layer.digest}`);
+    await expect(answer.then(buffer)).rejects.toThrow();
+    await expect
+      .poll(() => scene.store.badBlobs.get(layer.digest)?.reason)
+      .toBe(`its file has fewer bytes than ${size}`);
+  });
+
+  it.each(['other', 'missing'])('sets a manifest aside whose bytes are %s', async (what) => {
+    const image = buildImage({ seed: what });
+    await place(image, ['latest']);
+    const file = scene.layout.blob(image.digest);
+    await (what === 'missing' ? rm(file) : writeFile(file, '{}'));
+    const answer = await get(`${REPOSITORY}/manifests/latest`);
+    expect([answer.statusCode, (await errorOf(answer))?.code]).toEqual([503, 'UNAVAILABLE']);
+    expect(scene.blobs.find(image.digest)).toBeUndefined();
+    expect(scene.store.tags.get(REPOSITORY, 'latest')?.digest).toBe(image.digest);
+    images.bring = async () => {
+      await place(image, ['latest']);
+      return null;
+    };
+    expect((await buffer(await get(`${REPOSITORY}/manifests/latest`))).equals(image.bytes)).toBe(true);
   });
 
   it('tells what was pulled, and by which tag', async () => {
