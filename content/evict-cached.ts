@@ -83,7 +83,7 @@ export async function evictCached(
 async function bytesOf(store: Store, registry: string, signal?: AbortSignal): Promise<number> {
   let bytes = 0;
   for (const repository of store.cachedImages.repositories(registry))
-    for (let after: Digest | null = ''; after !== null;) {
+    for (let after: string | null = ''; after !== null;) {
       signal?.throwIfAborted();
       const found = store.cachedImages.bytes(registry, repository, { after, limit: LOOKED_AT });
       bytes += found.bytes;
@@ -101,7 +101,7 @@ async function candidatesIn(
 ): Promise<Candidate[]> {
   let first: Candidate[] = [];
   for (const repository of repositories)
-    for (let after: Digest | null = ''; after !== null;) {
+    for (let after: string | null = ''; after !== null;) {
       signal?.throwIfAborted();
       const { unnamed, last } = store.cachedImages.unnamed(repository, { after, limit: LOOKED_AT });
       const unused = unnamed.filter(({ usedAt }) => usedAt < notSince);

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { BlobStore } from '../content/blobs.js';
 import type { Digest } from '../core/oci/digest.js';
 import { isIndexType } from '../core/oci/media-types.js';
@@ -23,7 +24,7 @@ export interface ManifestView {
   readonly mediaType: string;
   readonly kind: 'index' | 'image' | 'artifact';
   readonly artifactType: string | null;
-  /** Of the manifest itself, and with all below it that is here. */
+  /** Of the manifest itself, and with all below it that is here; that is up to a minute old. */
   readonly size: number;
   readonly totalSize: number;
   readonly storedAt: number | null;
@@ -82,6 +83,10 @@ const MOST_CHILDREN = 200;
 const MOST_TAGS = 100;
 const MOST_REFERRERS = 100;
 const MOST_HISTORY = 50;
+/** Sizes are sums over all below a manifest: they are made once in so many milliseconds. */
+const SIZE_KEPT = 60_000;
+const MOST_SIZES = 20_000;
+const sizesBelow = new WeakMap<Store, LRUCache<string, number>>();
 /** A digest means the same for ever. */
 const platformsByConfig = new LRUCache<Digest, { platform: string | null }>({ max: 10_000 });
 const PLAIN_CONFIG = /^application\/vnd\.(?:oci\.image\.config|docker\.container\.image)\.v1\+json$/;
@@ -101,19 +106,21 @@ export async function manifestView(
   const referrers = findReferrers(store, { repository, digest }, '');
   const config = await configOf(deps, parts);
   const children = parts.filter(({ role }) => role === 'manifest');
+  const platforms: PlatformView[] = [];
+  for (const part of children.slice(0, MOST_CHILDREN)) platforms.push(await childView(store, repository, part));
   return {
     ...{ repository, digest, mediaType: record.mediaType, kind: kindOf(record) },
     artifactType: record.artifactType === null ? null : shownText(record.artifactType, 200),
-    ...{ size: record.size, totalSize: store.imagePages.bytesBelow(repository, digest) },
+    ...{ size: record.size, totalSize: await sizeBelow(store, repository, digest) },
     ...{ storedAt: store.blobs.get(digest)?.storedAt ?? null, pulledAt: content.pulledAt },
     tags: tags.slice(0, MOST_TAGS).map(({ tag }) => tag),
     subject: record.subject === null ? null : placed(store, repository, record.subject),
     annotations: namedTexts(record.annotations),
-    platforms: children.slice(0, MOST_CHILDREN).map((part) => childView(store, repository, part)),
+    platforms,
     layers: layersOf(parts, config),
     config,
-    referrers: referrers.slice(0, MOST_REFERRERS).map(({ digest: about, artifactType = '', size }) => {
-      return { digest: about, artifactType: shownText(artifactType, 200), size };
+    referrers: referrers.slice(0, MOST_REFERRERS).map(({ digest: about, artifactType, size: bytes }) => {
+      return { digest: about, artifactType: shownText(artifactType ?? '', 200), size: bytes };
     }),
     cut:
       parts.length >= MOST_PARTS ||
@@ -141,8 +148,9 @@ export function tagWithHistory(
 export async function tagViews(deps: ManifestDeps, tags: readonly Tag[]): Promise<TagView[]> {
   const views: TagView[] = [];
   for (const { repository, ...tag } of tags) {
+    await nextTurn();
     const parts = deps.store.imagePages.parts(repository, tag.digest, MOST_CHILDREN);
-    const size = deps.store.imagePages.bytesBelow(repository, tag.digest);
+    const size = await sizeBelow(deps.store, repository, tag.digest);
     views.push({ ...tag, platforms: await platformsOf(deps, parts), size });
   }
   return views;
@@ -188,10 +196,23 @@ function layersOf(parts: readonly PlacedPart[], config: ManifestView['config']):
   });
 }
 
-function childView(store: Store, repository: string, part: PlacedPart): PlatformView {
+async function childView(store: Store, repository: string, part: PlacedPart): Promise<PlatformView> {
   const { digest, mediaType, isHere, platform } = part;
-  const totalSize = isHere ? store.imagePages.bytesBelow(repository, digest) : null;
+  const totalSize = isHere ? await sizeBelow(store, repository, digest) : null;
   return { digest, mediaType, platform: platformName(platform), totalSize, isHere };
+}
+
+/** With a turn for everybody else before it is summed up. */
+async function sizeBelow(store: Store, repository: string, digest: Digest): Promise<number> {
+  let kept = sizesBelow.get(store);
+  if (!kept) sizesBelow.set(store, (kept = new LRUCache({ max: MOST_SIZES, ttl: SIZE_KEPT })));
+  const key = `${repository}@${digest}`;
+  const known = kept.get(key);
+  if (known !== undefined) return known;
+  await nextTurn();
+  const size = store.imagePages.bytesBelow(repository, digest);
+  kept.set(key, size);
+  return size;
 }
 
 /** BuildKit gives attestations the platform `unknown/unknown`. */

@@ -26,6 +26,9 @@ const REGISTRY_GAUGES: readonly {
   },
 ];
 
+/** The sum over all blobs is made once in so many milliseconds, however often it is asked for. */
+const TOTAL_KEPT = 60_000;
+
 /** Returns what sets all of them anew; called once a scrape. No label has more values than the configuration names. */
 export function addImageMetrics(
   registry: Registry,
@@ -41,7 +44,7 @@ export function addImageMetrics(
   };
 }
 
-function addStored(registry: Registry, { store }: StatusDeps): () => void {
+function addStored(registry: Registry, deps: StatusDeps): () => void {
   const registers = [registry];
   const repositories = new Gauge({
     name: 'millpond_images_repositories',
@@ -51,10 +54,12 @@ function addStored(registry: Registry, { store }: StatusDeps): () => void {
   });
   const blobs = new Gauge({ name: 'millpond_images_blobs', help: 'Blobs and manifests on the disk.', registers });
   const bytes = new Gauge({ name: 'millpond_images_blob_bytes', help: 'Bytes of all of them.', registers });
+  let total: { count: number; bytes: number; at: number } | null = null;
   return () => {
     for (const origin of ['mirrored', 'cached', 'hosted']) repositories.labels(origin).set(0);
-    for (const { origin, count } of store.imagePages.origins()) repositories.labels(origin).set(count);
-    const total = store.blobs.total();
+    for (const { origin, count } of deps.store.imagePages.origins()) repositories.labels(origin).set(count);
+    const now = deps.clock();
+    if (!total || now - total.at >= TOTAL_KEPT || now < total.at) total = { ...deps.store.blobs.total(), at: now };
     blobs.set(total.count);
     bytes.set(total.bytes);
   };

@@ -13,7 +13,7 @@ export interface CachedImage {
 /** Where a look through what a repository has goes on. */
 export interface CachedPage {
   /** Empty is from the begin. */
-  readonly after: Digest | '';
+  readonly after: string;
   /** Manifests and blobs that are looked at. */
   readonly limit: number;
 }

@@ -126,8 +126,9 @@ export class ImagePageStore {
       )
       SELECT coalesce(sum(x.size), 0) AS bytes
       FROM (SELECT DISTINCT digest FROM below) d
-      JOIN repository_content c ON c.repository = @repository AND c.digest = d.digest
-      JOIN blobs x ON x.digest = d.digest`);
+      -- in this order: SQLite would read the whole repository
+      CROSS JOIN repository_content c ON c.repository = @repository AND c.digest = d.digest
+      CROSS JOIN blobs x ON x.digest = d.digest`);
   }
 
   /** In the order of their names, behind `after`. */

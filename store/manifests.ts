@@ -1,27 +1,33 @@
 import type Database from 'better-sqlite3';
 import type { Digest } from '../core/oci/digest.js';
-import type { Manifest, Part } from '../core/oci/manifest.js';
+import { MOST_ANNOTATION_CHARACTERS, type Manifest, type Part } from '../core/oci/manifest.js';
 import { parsePlatform, platformText } from '../core/oci/platform.js';
 
-/** What is known of a manifest without reading it. */
-export interface ManifestRecord {
+/** What is known of a manifest without reading it, and is small. */
+export interface ManifestFacts {
   readonly digest: Digest;
   readonly mediaType: string;
   readonly artifactType: string | null;
   /** What it refers to; that need not be here. */
   readonly subject: Digest | null;
-  readonly annotations: Readonly<Record<string, string>> | null;
   /** Bytes of the manifest itself. */
   readonly size: number;
 }
 
-interface Row {
+export interface ManifestRecord extends ManifestFacts {
+  readonly annotations: Readonly<Record<string, string>> | null;
+}
+
+interface FactsRow {
   digest: string;
   media_type: string;
   artifact_type: string | null;
   subject: string | null;
-  annotations: string | null;
   size: number;
+}
+
+interface Row extends FactsRow {
+  annotations: string | null;
 }
 
 interface PartRow {
@@ -33,16 +39,23 @@ interface PartRow {
   is_foreign: number;
 }
 
-const COLUMNS = 'm.digest, m.media_type, m.artifact_type, m.subject, m.annotations, b.size';
+const FACTS = 'm.digest, m.media_type, m.artifact_type, m.subject, b.size';
+/** JSON of them is longer, at most six characters for one. */
+const LONGEST_ANNOTATIONS = 6 * MOST_ANNOTATION_CHARACTERS;
 
 export class ManifestStore {
   readonly #add: Database.Statement;
   readonly #addPart: Database.Statement;
   readonly #get: Database.Statement<[string], Row>;
+  readonly #facts: Database.Statement<[string], FactsRow>;
+  readonly #annotations: Database.Statement<[string, number], string>;
   readonly #remove: Database.Statement<[string]>;
   readonly #parts: Database.Statement<[string], PartRow>;
   readonly #namedIn: Database.Statement<[string, string], PartRow>;
-  readonly #referrers: Database.Statement<{ repository: string; subject: string; after: string; limit: number }, Row>;
+  readonly #referrers: Database.Statement<
+    { repository: string; subject: string; after: string; limit: number },
+    FactsRow
+  >;
 
   constructor(db: Database.Database) {
     this.#add = db.prepare(`
@@ -52,7 +65,14 @@ export class ManifestStore {
     this.#addPart = db.prepare(`
       INSERT INTO manifest_parts (manifest, position, digest, role, media_type, size, platform, is_foreign)
       VALUES (@manifest, @position, @digest, @role, @mediaType, @size, @platform, @foreign)`);
-    this.#get = db.prepare(`SELECT ${COLUMNS} FROM manifests m JOIN blobs b USING (digest) WHERE m.digest = ?`);
+    const one = 'FROM manifests m JOIN blobs b USING (digest) WHERE m.digest = ?';
+    this.#get = db.prepare(`SELECT ${FACTS}, m.annotations ${one}`);
+    this.#facts = db.prepare(`SELECT ${FACTS} ${one}`);
+    this.#annotations = db
+      .prepare<[string, number], string>(
+        'SELECT annotations FROM manifests WHERE digest = ? AND octet_length(annotations) <= ?',
+      )
+      .pluck();
     this.#remove = db.prepare('DELETE FROM manifests WHERE digest = ?');
     this.#parts = db.prepare('SELECT * FROM manifest_parts WHERE manifest = ? ORDER BY position');
     // one that says for which platform it is comes first
@@ -61,7 +81,7 @@ export class ManifestStore {
       JOIN repository_content c ON c.digest = p.manifest AND c.repository = ?
       WHERE p.digest = ? ORDER BY p.platform IS NULL LIMIT 1`);
     this.#referrers = db.prepare(`
-      SELECT ${COLUMNS} FROM manifests m
+      SELECT ${FACTS} FROM manifests m
       JOIN blobs b USING (digest)
       JOIN repository_content c ON c.digest = m.digest AND c.repository = @repository
       WHERE m.subject = @subject AND m.digest > @after
@@ -89,6 +109,18 @@ export class ManifestStore {
     return row && toRecord(row);
   }
 
+  /** Without its annotations. */
+  facts(digest: Digest): ManifestFacts | undefined {
+    const row = this.#facts.get(digest);
+    return row && toFacts(row);
+  }
+
+  /** Null also of more than are recorded today. */
+  annotations(digest: Digest): ManifestRecord['annotations'] {
+    const text = this.#annotations.get(digest, LONGEST_ANNOTATIONS);
+    return text === undefined ? null : (JSON.parse(text) as Record<string, string>);
+  }
+
   remove(digest: Digest): void {
     this.#remove.run(digest);
   }
@@ -105,20 +137,24 @@ export class ManifestStore {
   }
 
   /** Manifests in `repository` whose subject is `subject`, in the order of their digests, behind `after`. */
-  referrers(repository: string, subject: Digest, page: { after: Digest; limit: number }): ManifestRecord[] {
-    return this.#referrers.all({ repository, subject, ...page }).map(toRecord);
+  referrers(repository: string, subject: Digest, page: { after: Digest; limit: number }): ManifestFacts[] {
+    return this.#referrers.all({ repository, subject, ...page }).map(toFacts);
   }
 }
 
-function toRecord(row: Row): ManifestRecord {
+function toFacts(row: FactsRow): ManifestFacts {
   return {
     digest: row.digest,
     mediaType: row.media_type,
     artifactType: row.artifact_type,
     subject: row.subject,
-    annotations: row.annotations === null ? null : (JSON.parse(row.annotations) as Record<string, string>),
     size: row.size,
   };
+}
+
+function toRecord(row: Row): ManifestRecord {
+  const annotations = row.annotations === null ? null : (JSON.parse(row.annotations) as Record<string, string>);
+  return { ...toFacts(row), annotations };
 }
 
 function toPart(row: PartRow): Part {

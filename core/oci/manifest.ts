@@ -15,7 +15,8 @@ import type { Platform } from './platform.js';
 export const LARGEST_MANIFEST = 4 * 1024 * 1024;
 /** More parts than any image has; bounds the work that one manifest can cause. */
 const MOST_PARTS = 10_000;
-const MOST_ANNOTATION_CHARACTERS = 1024 * 1024;
+/** More of them are not recorded: lists of referrers repeat the annotations of each. */
+export const MOST_ANNOTATION_CHARACTERS = 64 * 1024;
 
 /** What a manifest says of something that it names (OCI image specification, "Content Descriptors"). */
 export interface Descriptor {

@@ -1,8 +1,9 @@
 import { parseDigest, type Digest } from '../../core/oci/digest.js';
 import { OCI_INDEX } from '../../core/oci/media-types.js';
-import type { ManifestRecord } from '../../store/manifests.js';
+import type { ManifestFacts, ManifestRecord } from '../../store/manifests.js';
 import type { Store } from '../../store/open.js';
 import { headersOf, sendJson, type RepositoryExchange } from './exchange.js';
+import { fetcherFor } from './fetching.js';
 import { nextLink } from './paging.js';
 
 /** What the referrers API says of one manifest (distribution specification 1.1, "Listing Referrers"). */
@@ -40,7 +41,9 @@ export async function listReferrers(exchange: RepositoryExchange): Promise<void>
   const { path, query } = exchange;
   const wanted = query.get('artifactType');
   const subject = { repository: exchange.place.repository, digest: path.reference };
-  const { page, next } = pageOf(findReferrers(exchange.parts.deps.store, subject, query.get('last') ?? ''), wanted);
+  await fetcherFor(exchange)?.bringReferrers(subject.repository, subject.digest);
+  const { store } = exchange.parts.deps;
+  const { page, next } = pageOf(store, findReferrers(store, subject, query.get('last') ?? ''), wanted);
   const link =
     next === undefined ? {} : nextLink(`/v2/${path.name}/referrers/${path.reference}`, query, { last: next });
   const headers = headersOf(exchange, {
@@ -52,33 +55,40 @@ export async function listReferrers(exchange: RepositoryExchange): Promise<void>
   await sendJson(exchange, 200, { schemaVersion: 2, mediaType: OCI_INDEX, manifests: page }, headers);
 }
 
-/** In the order of their digests, behind `last`: so many as are looked at for one page, and one more. */
-export function findReferrers(store: Store, subject: Subject, last: string): Referrer[] {
+/**
+ * In the order of their digests, behind `last`: so many as are looked at for one page, and one more. Without their
+ * annotations, of which there may be much more than is sent.
+ */
+export function findReferrers(store: Store, subject: Subject, last: string): ManifestFacts[] {
   const page = { after: last, limit: MOST_LOOKED_AT + 1 };
-  const found = new Map<Digest, Referrer>();
-  for (const record of [
+  const found = new Map<Digest, ManifestFacts>();
+  for (const facts of [
     ...store.manifests.referrers(subject.repository, subject.digest, page),
-    ...byOldScheme(store, subject),
+    ...byOldScheme(store, subject, page),
   ])
-    if (record.digest > last && !found.has(record.digest)) found.set(record.digest, toReferrer(record));
+    if (facts.digest > last && !found.has(facts.digest)) found.set(facts.digest, facts);
   return [...found.values()].sort((a, b) => (a.digest < b.digest ? -1 : 1)).slice(0, page.limit);
 }
 
+/** Reads annotations of one after the other, until the page is full. */
 function pageOf(
-  candidates: readonly Referrer[],
+  store: Store,
+  candidates: readonly ManifestFacts[],
   wanted: string | null,
 ): { page: Referrer[]; next: string | undefined } {
   const page: Referrer[] = [];
   let [characters, lookedAt, last] = [0, 0, ''];
-  for (const referrer of candidates) {
-    const isWanted = wanted === null || referrer.artifactType === wanted;
-    const length = isWanted ? JSON.stringify(referrer).length : 0;
-    if (lookedAt >= MOST_LOOKED_AT || (characters > 0 && characters + length > MOST_CHARACTERS))
-      return { page, next: last };
-    if (isWanted) page.push(referrer);
-    characters += length;
+  for (const facts of candidates) {
+    if (lookedAt >= MOST_LOOKED_AT) return { page, next: last };
+    if (wanted === null || facts.artifactType === wanted) {
+      const referrer = toReferrer({ ...facts, annotations: store.manifests.annotations(facts.digest) });
+      const { length } = JSON.stringify(referrer);
+      if (characters > 0 && characters + length > MOST_CHARACTERS) return { page, next: last };
+      page.push(referrer);
+      characters += length;
+    }
     lookedAt++;
-    last = referrer.digest;
+    last = facts.digest;
   }
   return { page, next: undefined };
 }
@@ -87,24 +97,30 @@ function pageOf(
 function byOldScheme(
   { tags, manifests, repositories }: Store,
   { repository, digest: about }: Subject,
-): ManifestRecord[] {
+  page: { after: string; limit: number },
+): ManifestFacts[] {
   const { algorithm, hex } = parseDigest(about) ?? { algorithm: '', hex: '' };
   const tag = `${algorithm}-${hex.slice(0, 64)}`;
   const index = tags.get(repository, tag)?.digest;
   const named = index === undefined ? [] : manifests.parts(index).filter(({ role }) => role === 'manifest');
-  // only what can be fetched here
-  const listed = named.filter(({ digest }) => repositories.holds(repository, digest));
+  const digests = [...new Set(named.map(({ digest }) => digest))].filter((digest) => digest > page.after).sort();
+  const listed: ManifestFacts[] = [];
+  for (const digest of digests) {
+    if (listed.length >= page.limit) break;
+    const facts = repositories.holds(repository, digest) ? manifests.facts(digest) : undefined; // what can be fetched here
+    if (facts) listed.push(facts);
+  }
   const cosign = Object.entries(COSIGN_TYPES).flatMap(([suffix, type]) => {
-    const record = manifests.get(tags.get(repository, `${tag}.${suffix}`)?.digest ?? '');
-    return record ? [withType(record, type)] : [];
+    const facts = manifests.facts(tags.get(repository, `${tag}.${suffix}`)?.digest ?? '');
+    return facts ? [withType(facts, type)] : [];
   });
-  return [...listed.flatMap(({ digest }) => manifests.get(digest) ?? []), ...cosign];
+  return [...listed, ...cosign];
 }
 
 /** Cosign gives its artifacts the configuration of an image: what they are is in the tag alone. */
-function withType(record: ManifestRecord, type: string): ManifestRecord {
-  const isPlain = record.artifactType === null || PLAIN_CONFIG.test(record.artifactType);
-  return isPlain ? { ...record, artifactType: type } : record;
+function withType(facts: ManifestFacts, type: string): ManifestFacts {
+  const isPlain = facts.artifactType === null || PLAIN_CONFIG.test(facts.artifactType);
+  return isPlain ? { ...facts, artifactType: type } : facts;
 }
 
 function toReferrer({ mediaType, digest, size, artifactType, annotations }: ManifestRecord): Referrer {

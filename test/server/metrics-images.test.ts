@@ -8,9 +8,11 @@ import { addRun, HOUR, NOW, openScene, type Scene } from './scene.js';
 describe('/metrics of images', () => {
   let scene: Scene;
   let known: RegistryStatistics[];
+  let now: number;
   beforeEach(async () => {
     known = [HUB_USE];
-    scene = await openScene({ mirrors: [], imageStatistics: { registries: () => known } });
+    now = NOW;
+    scene = await openScene({ mirrors: [], clock: () => now, imageStatistics: { registries: () => known } });
   });
   afterEach(() => scene.close());
 
@@ -31,6 +33,15 @@ describe('/metrics of images', () => {
         `millpond_images_blob_bytes ${bytes}`,
       ]),
     );
+  });
+
+  it('sums up blobs once a minute', async () => {
+    await lines();
+    await storeImage(scene, buildImage({ seed: 'd' }), { repository: 'lab/a', origin: 'hosted' });
+    now += 59_000;
+    expect(await lines()).toContain('millpond_images_blobs 0');
+    now += 1_000;
+    expect(await lines()).toContain('millpond_images_blobs 3');
   });
 
   it('shows the state of what is mirrored', async () => {
