@@ -26,7 +26,7 @@ export interface Placement {
   readonly keepHistory: number;
   /**
    * Which configurations and layers must be in the repository already: `all` but foreign layers for a push; `none` where
-   * they come later, on demand. Those that are here are linked to the repository in any case that is not a push.
+   * they come later, on demand. Of those, what is here and came from an upstream is linked to the repository.
    */
   readonly needs: 'all' | 'none';
   /** Asked in the transaction before anything changes; what it throws calls all of it off. */
@@ -54,11 +54,20 @@ export async function placeManifest(options: PlaceOptions, placement: Placement)
   });
 }
 
+/**
+ * Whether a repository that follows an upstream may have a blob that is here without fetching it: only where that came
+ * from an upstream, too. What was pushed here may be secret, and an upstream can name any digest.
+ */
+export function mayFollow({ repositories }: Store, repository: string, digest: Digest): boolean {
+  if (repositories.holds(repository, digest)) return true;
+  return repositories.holders(digest).some((holder) => repositories.get(holder)?.origin !== 'hosted');
+}
+
 /** Nobody gets at a blob of another repository by naming it in a manifest that is pushed. */
 function mayLink(store: Store, { repository, needs }: Placement, part: Part): boolean {
   return needs === 'all'
     ? store.repositories.holds(repository, part.digest)
-    : store.blobs.get(part.digest) !== undefined;
+    : store.blobs.get(part.digest) !== undefined && mayFollow(store, repository, part.digest);
 }
 
 function refuseMissing(store: Store, { repository, manifest, needs }: Placement): void {

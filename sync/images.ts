@@ -12,6 +12,7 @@ import { BlobFetches } from './upstreams/oci/fetch-blobs.js';
 import type { ImageServices } from './upstreams/oci/image-services.js';
 import type { ImageSource } from './upstreams/oci/image-source.js';
 import { OnDemandFetcher, placeOf } from './upstreams/oci/on-demand.js';
+import { ReferrerMemory } from './upstreams/oci/referrer-memory.js';
 import { RegistryClients } from './upstreams/oci/registry-clients.js';
 import { RegistryFailure } from './upstreams/oci/registry-failure.js';
 
@@ -32,7 +33,12 @@ export interface Images {
   readonly onDemand: OnDemandImages;
   /** How the limits of each registry stand now, by its name. */
   budgets(): Map<string, BudgetState>;
-  /** Fetches a blob or manifest again that one of the repositories has; false when no upstream gives it. */
+  /** Since when a registry cannot be asked for clients; milliseconds since the epoch, null when it last answered. */
+  troubleSince(registry: string): number | null;
+  /**
+   * Fetches a blob or manifest again that one of the repositories has; false when every upstream says that it does not
+   * have it, or there is none. @throws RegistryFailure when one could not be asked
+   */
   refetch(digest: Digest, repositories: readonly string[]): Promise<boolean>;
   /** Uses other settings from now on; what is under way goes on as it was started. */
   apply(settings: Settings): void;
@@ -45,21 +51,27 @@ export function createImages(options: ImagesOptions): Images {
   let settings = options.settings;
   const clients = new RegistryClients({ store, clock });
   const { onReceived } = options;
-  const fetches = new BlobFetches({ store, layout, blobs, clock, ...(onReceived ? { onReceived } : {}) });
+  const hasRoom = async (bytes: number): Promise<boolean> => {
+    const disk = await diskSpace(layout.data);
+    return disk.free - bytes >= reserveBytes(settings.sync.reserve, disk);
+  };
+  const fetches = new BlobFetches({
+    ...{ store, layout, blobs, clock, hasRoom: () => hasRoom(0) },
+    ...(onReceived ? { onReceived } : {}),
+  });
+  const referrers = new ReferrerMemory(clock);
   const sourceOf = (registry: Registry): ImageSource => clients.sourceOf(registry);
-  const services: ImageServices = { blobs, fetches, sourceOf };
+  const services: ImageServices = { blobs, fetches, referrers, sourceOf };
   const onDemand = new OnDemandFetcher({
-    ...{ store, blobs, fetches, clock, log, sourceOf, settings: () => settings },
-    hasRoom: async (bytes) => {
-      const disk = await diskSpace(layout.data);
-      return disk.free - bytes >= reserveBytes(settings.sync.reserve, disk);
-    },
+    ...{ store, blobs, fetches, referrers, clock, log, sourceOf, settings: () => settings },
+    hasRoom: (bytes) => hasRoom(bytes + fetches.bytesLeft), // those under way still need theirs
   });
   const closing = new AbortController();
   return {
     services,
     onDemand,
     budgets: () => new Map([...settings.registries].map(([name, registry]) => [name, clients.budgetOf(registry)])),
+    troubleSince: (registry) => onDemand.troubleSince(registry),
     refetch: (digest, repositories) =>
       refetch({ settings, store, services, signal: closing.signal }, digest, repositories),
     apply(next) {
@@ -82,14 +94,17 @@ interface RefetchParts {
 }
 
 async function refetch(parts: RefetchParts, digest: Digest, repositories: readonly string[]): Promise<boolean> {
+  let unasked: RegistryFailure | null = null;
   for (const repository of repositories) {
     parts.signal.throwIfAborted();
     try {
       if (await refetchFor(parts, digest, repository)) return true;
     } catch (error) {
-      if (!(error instanceof RegistryFailure)) throw error; // another repository may have it
+      if (!(error instanceof RegistryFailure)) throw error;
+      if (error.kind !== 'not-found') unasked = error; // another repository may have it
     }
   }
+  if (unasked) throw unasked;
   return false;
 }
 

@@ -26,7 +26,7 @@ export function addImagesScrub(images: Command, context: CliContext): void {
 function lineText(line: Line): string {
   if (line.type === 'end') return endText(line);
   const { digest, reason, repositories, repaired } = line;
-  const state = repaired ? 'was fetched again and is right' : 'is set aside: nobody has it';
+  const state = repaired ? 'was fetched again and is right' : 'is set aside, since no upstream has given it';
   return `${shortDigest(digest)} of ${repositories.join(', ') || 'no repository'} ${state} (${reason})`;
 }
 

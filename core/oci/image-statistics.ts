@@ -10,6 +10,8 @@ export interface RegistryStatistics {
   readonly resetsAt: number | null;
   /** Until when the registry asked to be left alone. */
   readonly blockedUntil: number | null;
+  /** Since when it could not be asked, or did not answer as it should, for clients; null when it last did. */
+  readonly troubleSince: number | null;
   /** What clients asked for that was here, and that had to be fetched first; since the program started. */
   readonly hits: number;
   readonly misses: number;

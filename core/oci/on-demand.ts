@@ -25,6 +25,11 @@ export interface OnDemandImages {
   allows(repository: string, zone: string | null): boolean;
   /** Brings the manifest of a tag or digest here, and the tag in step; null when nothing was to be done. */
   bringManifest(repository: string, reference: string): Promise<Freshness | null>;
+  /**
+   * Brings what upstream says is about a manifest that is here, where that was not asked lately. UNAVAILABLE only while
+   * nothing is known: what is here is true, if not all.
+   */
+  bringReferrers(repository: string, digest: Digest): Promise<void>;
   /** One fetch a digest, whoever waits for it; null when it is whole on the disk by now. */
   openBlob(repository: string, digest: Digest): Promise<BlobReader | null>;
 }

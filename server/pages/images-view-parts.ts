@@ -66,6 +66,8 @@ export interface RegistryRow {
   readonly left: string;
   readonly full: TimeView | null;
   readonly blocked: TimeView | null;
+  /** Since when it cannot be asked. */
+  readonly trouble: TimeView | null;
   readonly ratio: string;
   readonly requests: string;
   readonly received: string;
@@ -82,6 +84,7 @@ export function registryRow(registry: RegistryView, now: number): RegistryRow {
     onDemand: onDemand ? onDemand.allow.join(', ') || 'nothing' : 'nothing',
     full: isSpent ? futureOnly(use.resetsAt, now) : null,
     blocked: isBlocked ? timeOrNull(use.blockedUntil, now) : null,
+    trouble: timeOrNull(use?.troubleSince ?? null, now),
     ratio: use?.hitRatio === null || use === null ? '–' : `${Math.floor(use.hitRatio * 1000) / 10} %`,
     requests: use ? `${formatCount(use.hits)} of ${formatCount(use.hits + use.misses)}` : '',
     received: use ? formatBytes(use.bytesFromUpstream) : '–',

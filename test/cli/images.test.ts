@@ -198,7 +198,7 @@ describe('millpond images scrub', () => {
     const { code, stdout } = await run('images', 'scrub', '--all');
     expect(code).toBe(1);
     expect(stdout).toContain(`${shortDigest(config.digest)} of lab/app was fetched again and is right`);
-    expect(stdout).toContain(`${shortDigest(layer.digest)} of lab/app is set aside: nobody has it`);
+    expect(stdout).toContain(`${shortDigest(layer.digest)} of lab/app is set aside, since no upstream has given it`);
     expect(stdout).toMatch(/3 blobs \(\d+ B\) hashed, 2 wrong, 1 repaired\./);
     expect(stdout).toContain(`  ${layer.digest} (`);
     await images.pushBlob('lab/app', layer);

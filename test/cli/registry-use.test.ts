@@ -15,6 +15,13 @@ describe('RegistryUse', () => {
     const use = new RegistryUse({ store, settings: () => settings, budgets: () => new Map() });
     for (const repository of ['base/debian', 'docker.io/library/alpine', 'lab/tool'])
       use.pulled({ repository, tag: 'latest', digest: 'sha256:0', bytes: 1000 });
-    expect(use.registries()).toMatchObject([{ name: 'docker.io', bytesServed: 2000, hits: 2 }]);
+    expect(use.registries()).toMatchObject([{ name: 'docker.io', bytesServed: 2000, hits: 2, troubleSince: null }]);
+  });
+
+  test('tells since when a registry cannot be asked', async () => {
+    const { store } = await ImageStore.open();
+    const troubleSince = (name: string): number => (name === 'docker.io' ? 1000 : 0);
+    const use = new RegistryUse({ store, settings: () => settings, budgets: () => new Map(), troubleSince });
+    expect(use.registries()).toMatchObject([{ troubleSince: 1000 }]);
   });
 });

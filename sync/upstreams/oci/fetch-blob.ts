@@ -5,6 +5,7 @@ import type { Store } from '../../../store/open.js';
 import { isDiskFull } from '../../runs/run-failure.js';
 import type { FetchSlots } from './fetch-slots.js';
 import type { BlobRequest } from './image-source.js';
+import { orAborted } from './or-aborted.js';
 import { RegistryFailure } from './registry-failure.js';
 
 export interface FetchTools {
@@ -14,6 +15,8 @@ export interface FetchTools {
   readonly clock: () => number;
   /** Bytes that have just come over the wire from a registry. */
   readonly onReceived?: (registry: string, bytes: number) => void;
+  /** Whether the disk has room above its reserve, asked while a client waits for a large blob; default: it has. */
+  readonly hasRoom?: () => Promise<boolean>;
   /** Waits so many milliseconds, or throws. */
   readonly wait: (milliseconds: number, signal: AbortSignal) => Promise<void>;
 }
@@ -30,6 +33,8 @@ export interface FetchWaiter {
 export const MOST_TRIES = 5;
 /** A try that brought so many bytes does not count. */
 const MUCH = 1024 * 1024;
+/** Bytes after which it is looked whether the disk still has room. */
+const LOOK_EVERY = 64 * 1024 * 1024;
 const FIRST_PAUSE_MS = 250;
 /** What asks for a longer wait is left to the next run. Seconds. */
 const LONGEST_PAUSE = 60;
@@ -46,6 +51,9 @@ export class BlobFetch {
   readonly #repositories = new Set<string>();
   readonly #promoted = deferred<undefined>();
   readonly #answered = deferred<GrowingBlob>();
+  #blob: GrowingBlob | null = null;
+  /** Bytes that came since the disk was looked at. */
+  #unwatched = 0;
   #isPinned = false;
   #hasAnswered = false;
   /** Resolves when the blob is in the store. */
@@ -69,6 +77,18 @@ export class BlobFetch {
 
   get isEnded(): boolean {
     return this.#controller.signal.aborted;
+  }
+
+  /** Whether it is fetched as this request would have it: else its failure says nothing about the request. */
+  isLike({ source, upstreamRepository, size }: BlobRequest): boolean {
+    const { request } = this;
+    return request.source === source && request.upstreamRepository === upstreamRepository && request.size === size;
+  }
+
+  /** Bytes that are still to come, as far as they are known. */
+  get bytesLeft(): number {
+    const blob = this.#blob;
+    return blob?.isSizeKnown ? blob.size - blob.received : (this.request.size ?? 0);
   }
 
   /** Also this repository gets the blob. */
@@ -107,6 +127,7 @@ export class BlobFetch {
     try {
       await orAborted(Promise.race([ticket.turn, this.#promoted.promise]), signal);
       const blob = await GrowingBlob.open(layout.fetch(digest), { digest, size, largest: LARGEST_UNTOLD });
+      this.#blob = blob;
       try {
         await this.#fill(blob);
         await this.#keep(blob);
@@ -167,6 +188,7 @@ export class BlobFetch {
         const fresh = chunk.subarray(Math.min(known, chunk.length));
         known = Math.max(0, known - chunk.length);
         if (fresh.length > 0) await append(blob, fresh, source.name);
+        await this.#watchDisk(fresh.length);
         await this.#pace(chunk.length);
       }
       blob.endHere();
@@ -185,6 +207,15 @@ export class BlobFetch {
   async #pace(bytes: number): Promise<void> {
     const [first] = this.#waiters;
     if (!this.#isPinned) await first?.pace?.(bytes, this.#controller.signal);
+  }
+
+  /** A run watches the disk itself. @throws ENOSPC when the reserve of the disk is reached */
+  async #watchDisk(bytes: number): Promise<void> {
+    this.#unwatched += bytes;
+    if (!this.#isPinned || this.#unwatched < LOOK_EVERY) return;
+    this.#unwatched = 0;
+    if ((await this.tools.hasRoom?.()) ?? true) return;
+    throw Object.assign(new Error('the reserve of the disk is reached'), { code: 'ENOSPC' });
   }
 
   async #keep(blob: GrowingBlob): Promise<void> {
@@ -212,19 +243,6 @@ async function append(blob: GrowingBlob, chunk: Buffer, registry: string): Promi
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     throw new RegistryFailure('invalid', `${registry} sends more bytes than ${blob.digest} may have`, { cause: error });
-  }
-}
-
-/** What `work` comes to, or the signal's reason when that is first. */
-export async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  const aborted = deferred<never>();
-  const onAbort = (): void => aborted.reject(signal.reason);
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await Promise.race([work, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
   }
 }
 

@@ -2,12 +2,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { GrowingBlob } from '../../../content/growing-blob.js';
 import type { Digest } from '../../../core/oci/digest.js';
 import { BlobFetch, MOST_TRIES, pauseAfter, type FetchTools, type FetchWaiter } from './fetch-blob.js';
+import { mayFollow } from '../../../content/place-manifest.js';
 import { FetchSlots } from './fetch-slots.js';
 import type { BlobRequest } from './image-source.js';
+import { isOnDisk } from './known-blobs.js';
 import { RegistryFailure, type RegistryFailureKind } from './registry-failure.js';
 
 /** Fetches at once of one registry for syncs; those for clients that wait are not held up by them. */
 const SLOTS = 4;
+/** Fetches of others, from another source, whose failure is survived. */
+const MOST_JOINED = 3;
 const PASSING: ReadonlySet<RegistryFailureKind> = new Set(['rate-limited', 'unavailable', 'connect', 'dns', 'timeout']);
 
 /**
@@ -29,6 +33,11 @@ export class BlobFetches {
     return [...this.#running.values()].filter(({ isPinned }) => isPinned).length;
   }
 
+  /** Bytes that all fetches under way will still take of the disk, as far as they are known. */
+  get bytesLeft(): number {
+    return [...this.#running.values()].reduce((sum, { bytesLeft }) => sum + bytesLeft, 0);
+  }
+
   isUnderWay(digest: Digest): boolean {
     return this.#running.has(digest);
   }
@@ -38,16 +47,19 @@ export class BlobFetches {
    * @throws RegistryFailure; system errors; the signal's reason, which ends the fetch when nobody else waits for it
    */
   async complete(request: BlobRequest, waiter: FetchWaiter & { readonly signal: AbortSignal }): Promise<boolean> {
-    for (let tries = 1; ; tries++) {
+    for (let [tries, joined] = [1, 0]; ;) {
       waiter.signal.throwIfAborted();
-      if (this.#link(request)) return tries > 1;
+      if (await this.#link(request)) return tries > 1;
+      const fetch = this.#join(request);
       try {
-        await this.#join(request).waitFor(waiter, waiter.signal);
+        await fetch.waitFor(waiter, waiter.signal);
         return true;
       } catch (error) {
         waiter.signal.throwIfAborted();
-        if (tries >= MOST_TRIES || this.#isClosed || !isPassing(error)) throw error;
-        await this.#tools.wait(pauseAfter(error, tries), waiter.signal);
+        if (this.#isClosed) throw error;
+        if (!fetch.isLike(request) && joined++ < MOST_JOINED) continue;
+        if (tries >= MOST_TRIES || !isPassing(error)) throw error;
+        await this.#tools.wait(pauseAfter(error, tries++), waiter.signal);
       }
     }
   }
@@ -58,13 +70,19 @@ export class BlobFetches {
    * @throws RegistryFailure; system errors
    */
   async open(request: BlobRequest, onStored: () => void = () => undefined): Promise<GrowingBlob | null> {
-    if (this.#link(request)) return null;
-    const fetch = this.#join(request);
-    fetch.done.then(onStored, () => undefined);
-    const blob = await fetch.readNow();
-    if (blob.isSizeKnown) return blob;
-    await fetch.done; // no answer can be begun before its length is known
-    return null;
+    for (let joined = 0; ;) {
+      if (await this.#link(request)) return null;
+      const fetch = this.#join(request);
+      fetch.done.then(onStored, () => undefined);
+      try {
+        const blob = await fetch.readNow();
+        if (blob.isSizeKnown) return blob;
+        await fetch.done; // no answer can be begun before its length is known
+        return null;
+      } catch (error) {
+        if (this.#isClosed || fetch.isLike(request) || joined++ === MOST_JOINED) throw error;
+      }
+    }
   }
 
   /** Ends all fetches; what has come of them stays on the disk. */
@@ -101,11 +119,12 @@ export class BlobFetches {
     return fetch;
   }
 
-  /** Gives the repository a blob that is here; false when it is not. */
-  #link({ repository, digest }: BlobRequest): boolean {
+  /** Gives the repository a blob that is here and no secret; false when it is not. */
+  async #link({ repository, digest }: BlobRequest): Promise<boolean> {
     const { store, clock } = this.#tools;
+    if (!(await isOnDisk(this.#tools, digest))) return false;
     return store.transaction(() => {
-      if (!store.blobs.get(digest)) return false;
+      if (!store.blobs.get(digest) || !mayFollow(store, repository, digest)) return false;
       store.repositories.link(repository, digest, clock());
       return true;
     });

@@ -9,6 +9,7 @@ import type { RunResult } from '../../runs/run-result.js';
 import { byDigest, chooseTags, compareTags, cosignTags, tagsBeyond, type CompareOptions } from './compare-tags.js';
 import type { ImageRunContext } from './image-context.js';
 import { ImageProgress } from './image-progress.js';
+import { lateReferrers } from './late-referrers.js';
 import { makePace } from './pace.js';
 import { ImagePull } from './pull-images.js';
 import { TagFailures, toRunFailure } from './tag-failures.js';
@@ -25,6 +26,8 @@ interface Survey {
   readonly seen: Map<string, Digest>;
   /** What is to be brought. */
   readonly wanted: ReadonlyMap<Digest, readonly string[]>;
+  /** Manifests of tags that have not moved, about which upstream has something new. */
+  readonly late: readonly Digest[];
   /** Tags here that upstream has no more, or that nobody asks for. */
   readonly going: readonly string[];
 }
@@ -55,14 +58,15 @@ async function bringInStep(context: ImageRunContext, failures: TagFailures): Pro
   const { tell, run, tally } = context;
   tell.phase('probe');
   const survey = await surveyTags(context, failures);
-  if (survey.wanted.size === 0 && survey.going.length === 0)
+  const isNew = survey.wanted.size > 0 || survey.late.length > 0;
+  if (!isNew && survey.going.length === 0)
     return { outcome: 'unchanged', message: unchangedSentence(survey), generation: null };
 
   tell.phase('admit');
   await admit(context);
 
   tell.phase('pull');
-  const moved = survey.wanted.size === 0 ? 0 : await pullTags(context, survey, failures);
+  const moved = !isNew ? 0 : await pullTags(context, survey, failures);
 
   tell.phase('guard');
   const doubt = run.force ? null : doubtAbout(context, survey);
@@ -91,7 +95,8 @@ async function surveyTags(context: ImageRunContext, failures: TagFailures): Prom
   confirm(context, same);
   tally.marker = { value: markerOf(seen), time: null };
   const wanted = byDigest(seen, run.force ? new Set() : new Set(same));
-  return { listed, seen, wanted, going: tagsBeyond(store, mirror.name, kept) };
+  const late = mirror.referrers && !run.force ? await lateReferrers(context, same, signal) : [];
+  return { listed, seen, wanted, late, going: tagsBeyond(store, mirror.name, kept) };
 }
 
 function comparing(context: ImageRunContext, failures: TagFailures, signal: AbortSignal): CompareOptions {
@@ -112,6 +117,7 @@ async function pullTags(context: ImageRunContext, survey: Survey, failures: TagF
   const pull = new ImagePull({ context, signal, progress, pace: makePace(() => share.rate(), clock) });
   try {
     let moved = await bringAll(context, { wanted: survey.wanted, pull, failures });
+    await bringLate(survey.late, pull, failures);
     if (mirror.referrers) {
       const late = cosignTags(store, mirror.name, survey.listed).filter((tag) => !survey.seen.has(tag));
       const { seen, same } = await compareTags(comparing(context, failures, signal), late);
@@ -152,6 +158,16 @@ async function bringAll(
     }
   });
   return moved;
+}
+
+async function bringLate(late: readonly Digest[], pull: ImagePull, failures: TagFailures): Promise<void> {
+  for (const digest of late) {
+    try {
+      await pull.bringReferrers(digest);
+    } catch (error) {
+      failures.add([`what is about ${digest}`], error);
+    }
+  }
 }
 
 /** The repository is kept in step from now on, where clients had fetched from it before. */

@@ -26,6 +26,11 @@ export function toOciError(error: unknown, unknownAs: 'MANIFEST_UNKNOWN' | 'BLOB
   return new OciError('TOOMANYREQUESTS', { message, retryAfter: retryAfter ?? RETRY_AFTER, cause: error });
 }
 
+/** Whether a tag is given as it is here, when it could not be brought in step: for any fault but one of this program. */
+export function isStaleBetter(error: unknown): boolean {
+  return error instanceof RegistryFailure || error instanceof OciError || isDiskFull(error);
+}
+
 /** Readers of a blob are told of a failure as everybody else is. */
 export function withOciErrors(reader: BlobReader): BlobReader {
   return {

@@ -1,6 +1,8 @@
+import { followedUpstream } from '../../../config/followed-upstream.js';
 import { nameMatcher, type NameMatcher } from '../../../config/name-pattern.js';
 import type { Settings } from '../../../config/settings.js';
 import type { BlobStore } from '../../../content/blobs.js';
+import { eachLimited } from '../../../content/each-limited.js';
 import { placeManifest } from '../../../content/place-manifest.js';
 import { isDigest, type Digest } from '../../../core/oci/digest.js';
 import { OciError } from '../../../core/oci/errors.js';
@@ -11,9 +13,11 @@ import type { Tag } from '../../../core/oci/repository.js';
 import type { Store } from '../../../store/open.js';
 import { CacheRoom, type CacheRoomOptions } from './cache-room.js';
 import type { BlobFetches } from './fetch-blobs.js';
-import { orAborted } from './fetch-blob.js';
 import type { ImageSource } from './image-source.js';
-import { toOciError, withOciErrors } from './on-demand-errors.js';
+import { NotFoundMemory } from './not-found-memory.js';
+import { orAborted } from './or-aborted.js';
+import { isStaleBetter, toOciError, withOciErrors } from './on-demand-errors.js';
+import type { ReferrerMemory } from './referrer-memory.js';
 import { RegistryFailure } from './registry-failure.js';
 import { UpstreamHealth } from './upstream-health.js';
 import { readKnown, type ReadManifest } from './wanted-parts.js';
@@ -23,6 +27,7 @@ export interface OnDemandOptions {
   readonly store: Store;
   readonly blobs: BlobStore;
   readonly fetches: BlobFetches;
+  readonly referrers: ReferrerMemory;
   readonly clock: () => number;
   readonly log: CacheRoomOptions['log'];
   readonly sourceOf: (registry: Registry) => ImageSource;
@@ -40,9 +45,14 @@ export interface UpstreamPlace {
 
 /** How long a client waits for upstream: shorter where there is something to give. Milliseconds. */
 const CHECK_MS = 5_000;
-const FETCH_MS = 60_000;
+const FETCH_MS = 25_000; // containerd gives up after 30 s
 /** Blobs that are fetched for clients at once; more would only slow each other down. */
 const MOST_FETCHES = 100;
+/** Blobs at once of which only upstream knows whether it has them. */
+const MOST_LOOKUPS = 50;
+/** Of one manifest; fetched at once. */
+const MOST_REFERRERS = 100;
+const REFERRERS_AT_ONCE = 4;
 /** Seconds. */
 const BUSY_RETRY = 10;
 const NO_ROOM_RETRY = 600;
@@ -51,6 +61,8 @@ const NO_ROOM_RETRY = 600;
 export class OnDemandFetcher implements OnDemandImages {
   readonly #matchers = new WeakMap<OnDemandRule, NameMatcher>();
   readonly #underWay = new Map<string, Promise<Freshness | null>>();
+  readonly #lookups = new Map<string, Promise<number | null>>();
+  readonly #notFound: NotFoundMemory;
   readonly #health: UpstreamHealth;
   readonly #room: CacheRoom;
   readonly #closing = new AbortController();
@@ -58,6 +70,7 @@ export class OnDemandFetcher implements OnDemandImages {
   constructor(private readonly options: OnDemandOptions) {
     this.#health = new UpstreamHealth(options.clock);
     this.#room = new CacheRoom(options);
+    this.#notFound = new NotFoundMemory(options.clock);
   }
 
   allows(repository: string, zone: string | null): boolean {
@@ -86,6 +99,23 @@ export class OnDemandFetcher implements OnDemandImages {
     return this.#once(`${repository}:${reference}`, () => this.#bringByTag(place, reference, isHere ? tag : null));
   }
 
+  async bringReferrers(repository: string, digest: Digest): Promise<void> {
+    const { store, referrers } = this.options;
+    const settings = this.options.settings();
+    const place = placeOf(settings, repository);
+    // what is mirrored is kept in step by its own runs, and nothing is about what nobody has fetched
+    if (!place || settings.images.has(repository) || !store.repositories.holds(repository, digest)) return;
+    if (store.repositories.get(repository)?.origin === 'hosted') return;
+    const recheck = (place.registry.onDemand?.recheck ?? 0) * 1000;
+    if (!referrers.isDue(repository, digest, recheck)) return;
+    try {
+      await this.#once(`${repository}@${digest}?referrers`, () => this.#bringReferrers(place, digest));
+    } catch (error) {
+      const [known] = store.manifests.referrers(repository, digest, { after: '', limit: 1 });
+      if (!known) throw error;
+    }
+  }
+
   async openBlob(repository: string, digest: Digest): Promise<BlobReader | null> {
     const place = placeOf(this.options.settings(), repository);
     if (!place) return null;
@@ -99,11 +129,17 @@ export class OnDemandFetcher implements OnDemandImages {
   /** Limits may have changed. */
   settingsChanged(): void {
     this.#room.reset();
+    this.#notFound.clear();
+  }
+
+  /** Since when a registry cannot be asked; milliseconds since the epoch, null when it last answered. */
+  troubleSince(registry: string): number | null {
+    return this.#health.troubleSince(registry);
   }
 
   async close(): Promise<void> {
     this.#closing.abort(new RegistryFailure('unavailable', 'Millpond is being stopped'));
-    await Promise.allSettled(this.#underWay.values());
+    await Promise.allSettled([...this.#underWay.values(), ...this.#lookups.values()]);
     await this.#room.close();
   }
 
@@ -132,7 +168,7 @@ export class OnDemandFetcher implements OnDemandImages {
       return { checkedAt: this.options.clock(), staleSince: null };
     } catch (error) {
       if (error instanceof RegistryFailure && error.kind === 'not-found') this.#forgetTag(place, name);
-      else if (known && error instanceof RegistryFailure) return this.#stale(place, known);
+      else if (known && isStaleBetter(error)) return this.#stale(place, known);
       throw error;
     }
   }
@@ -153,12 +189,29 @@ export class OnDemandFetcher implements OnDemandImages {
 
   async #bringByDigest(place: UpstreamPlace, digest: Digest): Promise<null> {
     const { store, sourceOf } = this.options;
-    await this.#ask(place, FETCH_MS, async (signal) => {
-      // what another repository has is given away only where upstream has it here as well
-      if (store.manifests.get(digest) && !store.manifests.namedIn(place.repository, digest))
+    const bring = async (signal: AbortSignal): Promise<void> => {
+      // HEAD costs no pull, and what another repository has is given away only where upstream has it here as well
+      if (!store.manifests.namedIn(place.repository, digest))
         await sourceOf(place.registry).client.headManifest(place.upstream, digest, { signal, urgency: 'on-demand' });
       await this.#place(place, digest, { tags: [], signal });
+    };
+    await this.#notFound.around(`${place.repository}@${digest}`, () => this.#ask(place, FETCH_MS, bring));
+    return null;
+  }
+
+  /** Only the manifests: their blobs come when a client wants them. */
+  async #bringReferrers(place: UpstreamPlace, digest: Digest): Promise<null> {
+    const { store, referrers, sourceOf } = this.options;
+    const { repository, registry, upstream } = place;
+    await this.#ask(place, FETCH_MS, async (signal) => {
+      const how = { signal, urgency: 'on-demand' } as const;
+      const found = await sourceOf(registry).client.referrers(upstream, digest, how);
+      const missing = found.filter((one) => !store.repositories.holds(repository, one.digest));
+      await eachLimited(missing.slice(0, MOST_REFERRERS), REFERRERS_AT_ONCE, (one) =>
+        this.#place(place, one.digest, { tags: [], signal }),
+      );
     });
+    referrers.asked(repository, digest);
     return null;
   }
 
@@ -190,7 +243,7 @@ export class OnDemandFetcher implements OnDemandImages {
     const { store, fetches, sourceOf } = this.options;
     const { repository, registry, upstream } = place;
     const source = sourceOf(registry);
-    const size = store.manifests.namedIn(repository, digest)?.size ?? (await this.#sizeAtUpstream(place, digest));
+    const size = store.manifests.namedIn(repository, digest)?.size ?? (await this.#lookUp(place, digest));
     if (!store.blobs.get(digest) && !fetches.isUnderWay(digest)) await this.#refuseNew(place, size ?? 0);
     const onStored = (): void => this.#room.added(registry, size ?? 0);
     const request = { source, upstreamRepository: upstream, repository, digest, size };
@@ -209,6 +262,23 @@ export class OnDemandFetcher implements OnDemandImages {
         message: 'there is no room on the disk for this blob',
         retryAfter: NO_ROOM_RETRY,
       });
+  }
+
+  /** Many may ask for the same, and for what nobody has. */
+  #lookUp(place: UpstreamPlace, digest: Digest): Promise<number | null> {
+    const key = `${place.repository}@${digest}`;
+    return this.#notFound.around(`${key}?blob`, () => {
+      const underWay = this.#lookups.get(key);
+      if (underWay) return underWay;
+      if (this.#lookups.size >= MOST_LOOKUPS)
+        throw new OciError('TOOMANYREQUESTS', {
+          message: 'too many blobs are being looked for',
+          retryAfter: BUSY_RETRY,
+        });
+      const lookup = this.#sizeAtUpstream(place, digest).finally(() => this.#lookups.delete(key));
+      this.#lookups.set(key, lookup);
+      return lookup;
+    });
   }
 
   /** Only upstream knows whether a blob is in a repository that has no manifest here which names it. */
@@ -270,11 +340,8 @@ export class OnDemandFetcher implements OnDemandImages {
 
 /** Where a repository comes from: its own entry in the configuration, else the registry that its name begins with. */
 export function placeOf(settings: Settings, repository: string): UpstreamPlace | null {
-  const mirror = settings.images.get(repository);
-  if (mirror) return { repository, registry: mirror.registry, upstream: mirror.repository };
-  const slash = repository.indexOf('/');
-  const registry = slash > 0 ? settings.registries.get(repository.slice(0, slash)) : undefined;
-  return registry ? { repository, registry, upstream: repository.slice(slash + 1) } : null;
+  const followed = followedUpstream(settings, repository);
+  return followed && { repository, ...followed };
 }
 
 /** What it would also say to the next question, whatever that is about. */

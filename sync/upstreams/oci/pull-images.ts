@@ -49,6 +49,11 @@ export class ImagePull {
     await this.#place(digest, read, tags);
   }
 
+  /** Brings what is about a manifest that is here. @throws as `bring` */
+  async bringReferrers(digest: Digest): Promise<void> {
+    await this.#referrers(digest, 1);
+  }
+
   /** The manifest, when all below it and about it is here. */
   #content(digest: Digest, depth: number): Promise<ReadManifest> {
     const known = this.#contents.get(digest);
@@ -137,6 +142,7 @@ export class ImagePull {
     const { mirror, images, log } = context;
     const { client } = images.sourceOf(mirror.registry);
     const found = await client.referrers(mirror.repository, subject, { signal, urgency: 'sync' });
+    images.referrers.asked(mirror.name, subject);
     if (found.length > MOST_REFERRERS)
       log.write(`${subject} has ${found.length} referrers, of which ${MOST_REFERRERS} come.`);
     await eachLimited(found.slice(0, MOST_REFERRERS), PARTS_AT_ONCE, async ({ digest }) => {

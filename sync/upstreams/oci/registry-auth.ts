@@ -1,6 +1,7 @@
 import { parseChallenges, type Challenge } from '../../../core/oci/challenge.js';
 import type { Registry } from '../../../core/oci/image-mirror.js';
 import type { Credential, RegistryCredentials } from './registry-credentials.js';
+import { orAborted } from './or-aborted.js';
 import { RegistryFailure } from './registry-failure.js';
 import { redirectTarget } from './registry-redirects.js';
 import {
@@ -183,17 +184,4 @@ function remember<T>(map: Map<string, T>, key: string, value: T): void {
   map.set(key, value);
   const [oldest] = map.keys();
   if (map.size > MOST_KEPT && oldest !== undefined) map.delete(oldest);
-}
-
-async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  let leave = (): void => undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    leave = () => reject(signal.reason as Error);
-    signal.addEventListener('abort', leave, { once: true });
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', leave);
-  }
 }

@@ -39,10 +39,16 @@ export function toRemoteBlob(answer: HttpAnswer, wish: BlobWish): RemoteBlob {
   };
 }
 
+/** Whether an answer to a request for the bytes from `from` on is of no use, and all of the blob must be asked for. */
+export function isOtherPart(answer: HttpAnswer, from: number): boolean {
+  if (answer.status === 416) return true;
+  return answer.status === 206 && parseContentRange(answer.field('content-range'))?.first !== from;
+}
+
 function placeOf(answer: HttpAnswer, wish: BlobWish): { from: number; size: number | null } {
   if (answer.status === 200) return { from: 0, size: lengthOf(answer) };
   const range = parseContentRange(answer.field('content-range'));
-  if (!range || range.first !== wish.from)
+  if (!range || wish.from === 0 || range.first !== wish.from)
     throw refuse(answer, wish, `sends another part of ${wish.what} than was asked for`);
   return { from: range.first, size: range.size };
 }

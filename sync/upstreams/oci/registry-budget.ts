@@ -2,7 +2,7 @@ import type { Budget } from '../../../core/oci/image-mirror.js';
 import { LONGEST_WAIT, parseRateLimit, parseRetryAfter, type BudgetState } from '../../../core/oci/rate-limit.js';
 import { RegistryFailure } from './registry-failure.js';
 import { parseLimits, type KnownLimits, type SaidLimit } from './registry-limits.js';
-import { addPull, countPulls, recentPulls, timeOfRoom } from './registry-pulls.js';
+import { addPull, countPulls, dropPull, recentPulls, timeOfRoom } from './registry-pulls.js';
 
 /** For whom a request is made: a client that waits, or a sync, which has time. */
 export type Urgency = 'sync' | 'on-demand';
@@ -25,6 +25,8 @@ export interface RegistryBudgetOptions {
 
 /** Leave to fetch one manifest, which is given back when that has ended, however it ended. */
 export interface Admission {
+  /** Nothing was there to fetch: it counts as no pull, unless the registry has said how many are left since. */
+  giveBack(): void;
   done(): void;
 }
 
@@ -70,6 +72,8 @@ const WINDOW_WITHOUT_WORD = 3600;
 export class RegistryBudget {
   #known: KnownLimits | null = null;
   #inFlight = 0;
+  /** How often the registry has said what is left. */
+  #told = 0;
   #waiting: Waiter[] = [];
 
   constructor(private readonly options: RegistryBudgetOptions) {}
@@ -84,7 +88,13 @@ export class RegistryBudget {
     if (this.#isTurnOf(urgency)) this.#take();
     else await this.#wait(urgency, signal);
     let isDone = false;
+    let isTaken = true;
+    const told = this.#told;
     return {
+      giveBack: () => {
+        if (isTaken) this.#giveBack(told);
+        isTaken = false;
+      },
       done: () => {
         if (isDone) return;
         isDone = true;
@@ -117,7 +127,10 @@ export class RegistryBudget {
     const retryAfter = parseRetryAfter(answer.field('retry-after'), now);
     const before = this.#limits();
     const said = this.#saidBy(answer, now, counted);
-    if (said) this.#known = { ...before, said };
+    if (said) {
+      this.#known = { ...before, said };
+      this.#told++;
+    }
     if (answer.status === 429) this.block(429, retryAfter);
     else if (answer.status === 503 && retryAfter !== null) this.block(503, retryAfter);
     else if (said && (said.remaining !== before.said?.remaining || said.limit !== before.said.limit)) this.#save();
@@ -218,6 +231,18 @@ export class RegistryBudget {
       said: known.said && { ...known.said, remaining: Math.max(0, known.said.remaining - 1) },
     };
     if (budget || known.said) this.#save();
+  }
+
+  #giveBack(told: number): void {
+    const known = this.#limits();
+    const { said } = known;
+    const isSaid = said !== null && told === this.#told;
+    this.#known = {
+      ...known,
+      pulls: dropPull(known.pulls),
+      said: isSaid ? { ...said, remaining: Math.min(said.limit, said.remaining + 1) } : said,
+    };
+    if (this.options.budget || isSaid) this.#save();
   }
 
   #isTurnOf(urgency: Urgency): boolean {

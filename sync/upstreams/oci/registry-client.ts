@@ -13,7 +13,7 @@ import {
 import { isReference, isRepositoryName, isTag } from '../../../core/oci/names.js';
 import { HttpClient, type HttpAnswer, type HttpTimeouts } from '../../../platform/http-client.js';
 import { RegistryAuth } from './registry-auth.js';
-import { toRemoteBlob, type RemoteBlob } from './registry-blob.js';
+import { isOtherPart, toRemoteBlob, type RemoteBlob } from './registry-blob.js';
 import { lengthOf, readSmall } from './registry-body.js';
 import type { RegistryBudget, Urgency } from './registry-budget.js';
 import { RegistryCredentials } from './registry-credentials.js';
@@ -114,7 +114,7 @@ export class RegistryClient {
       await answer.drain();
     }
     const { digest, mediaType, bytes } = await this.getManifest(repository, reference, options);
-    this.#headWorks = false;
+    this.#headWorks ??= false; // where it has worked, this was a fault that passes
     return { digest, mediaType, size: bytes.length };
   }
 
@@ -131,6 +131,9 @@ export class RegistryClient {
       this.#checkDigest(bytes, isDigest(reference) ? reference : undefined, request);
       this.#checkDigest(bytes, answer.field('docker-content-digest'), request);
       return { digest, mediaType: typeOfManifest(answer, bytes), bytes };
+    } catch (error) {
+      if (error instanceof RegistryFailure && error.kind === 'not-found') admission.giveBack();
+      throw error;
     } finally {
       admission.done();
     }
@@ -145,11 +148,11 @@ export class RegistryClient {
       headers: { accept: '*/*', ...(from > 0 ? { range: `bytes=${from}-` } : {}) },
     });
     const answer = await this.#transport.send(request);
-    if (answer.status === 416 && from > 0) {
-      await answer.drain();
+    if (from > 0 && isOtherPart(answer, from)) {
+      answer.destroy();
       return this.openBlob(repository, digest, { ...options, from: 0 });
     }
-    if (answer.status !== 200 && !(answer.status === 206 && from > 0)) return this.#transport.fail(answer, request);
+    if (answer.status !== 200 && answer.status !== 206) return this.#transport.fail(answer, request);
     return toRemoteBlob(answer, { registry: this.options.registry.name, what: request.what, from, expectedSize });
   }
 

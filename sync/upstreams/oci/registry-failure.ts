@@ -1,4 +1,5 @@
 import type { FailureClass } from '../../../core/failure.js';
+import { systemCode } from '../../../core/errors.js';
 import { HttpFailure, type HttpFault } from '../../../platform/http-client.js';
 
 export type RegistryFailureKind =
@@ -55,11 +56,27 @@ const KINDS: Readonly<Record<HttpFault, RegistryFailureKind>> = {
   protocol: 'invalid',
 };
 
+/** Runs and their logs are public: hosts and addresses, which may be internal ones, stay with the cause. */
+const SENTENCES: Readonly<Record<HttpFault, string>> = {
+  dns: 'leads to a name that cannot be resolved',
+  connect: 'cannot be reached',
+  timeout: 'does not answer in time',
+  'private-address': 'leads to where no address of the public internet is',
+  protocol: 'does not answer as HTTP wants it',
+};
+
 /** Of what was thrown while `registry` was asked; what is no HttpFailure stays what it is. */
 export function toRegistryFailure(registry: string, error: unknown): unknown {
   return error instanceof HttpFailure
-    ? new RegistryFailure(KINDS[error.fault], `${registry}: ${error.message}`, { cause: error })
+    ? new RegistryFailure(KINDS[error.fault], `${registry} ${SENTENCES[error.fault]}${codeText(error)}`, {
+        cause: error,
+      })
     : error;
+}
+
+function codeText({ fault, cause }: HttpFailure): string {
+  const code = systemCode(cause);
+  return code === undefined || fault === 'private-address' ? '' : ` (${code})`;
 }
 
 /** What an answer means that is not the one hoped for; `what` names what was asked for, as "library/debian:12". */

@@ -26,6 +26,14 @@ export function addPull(groups: readonly PullGroup[], now: number, window: numbe
     : [...groups, { first: now, last: now, count: 1 }].slice(-2 * GROUPS);
 }
 
+/** `groups` without the newest pull. */
+export function dropPull(groups: readonly PullGroup[]): PullGroup[] {
+  const newest = groups.at(-1);
+  if (!newest) return [];
+  const left = newest.count > 1 ? [{ ...newest, count: newest.count - 1 }] : [];
+  return [...groups.slice(0, -1), ...left];
+}
+
 /** When `wanted` pulls more may be made than now, because older ones have left the window. */
 export function timeOfRoom(groups: readonly PullGroup[], wanted: number, now: number, window: number): number {
   let room = 0;

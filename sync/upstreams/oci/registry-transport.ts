@@ -47,6 +47,8 @@ const MOST_LOGINS = 3;
  * Authorization is dropped with the first redirect to another origin and never comes back.
  */
 export class RegistryTransport {
+  /** Answers of others, to whom the registry has led. */
+  readonly #foreign = new WeakSet<HttpAnswer>();
   readonly #wait: NonNullable<RegistryTransportOptions['wait']>;
 
   constructor(private readonly options: RegistryTransportOptions) {
@@ -68,8 +70,14 @@ export class RegistryTransport {
 
   /** @throws RegistryFailure of what the answer means; drains it first */
   async fail(answer: HttpAnswer, request: Pick<RegistryRequest, 'what'>): Promise<never> {
+    const { registry } = this.options;
     await answer.drain();
-    throw statusFailure(this.options.registry, request.what, {
+    // only the registry itself knows what it has: a storage without it is out of order
+    if (answer.status === 404 && this.#foreign.has(answer))
+      throw new RegistryFailure('unavailable', `${registry} leads to a storage that does not have ${request.what}`, {
+        status: 404,
+      });
+    throw statusFailure(registry, request.what, {
       status: answer.status,
       retryAfter: this.#retryAfter(answer),
     });
@@ -81,6 +89,7 @@ export class RegistryTransport {
       await this.#pause(request.signal);
       const { answer, isOwn } = await this.#sendWithLogin(request);
       const retryAfter = isOwn ? budget.heard(answer, request.counted) : this.#retryAfter(answer);
+      if (!isOwn) this.#foreign.add(answer);
       if (answer.status !== 429 || refusals++ === MOST_TRIES_AFTER_429) return answer;
       if (retryAfter === null || retryAfter > SHORT_WAIT) return answer;
       await answer.drain();

@@ -3,6 +3,7 @@ import type { Digest } from '../../../core/oci/digest.js';
 import { parseManifest, type Manifest, type Part } from '../../../core/oci/manifest.js';
 import { isPlatform, type Platform } from '../../../core/oci/platform.js';
 import type { Store } from '../../../store/open.js';
+import { readChecked } from './known-blobs.js';
 
 /** Indexes within indexes that are followed. */
 export const DEEPEST_INDEX = 3;
@@ -53,15 +54,14 @@ export async function isComplete(
   return true;
 }
 
-/** A manifest that is on the disk, whichever repository it came for; null when it is not. @throws system errors */
+/** A manifest that is whole on the disk, whichever repository it came for; null when it is not. @throws system errors */
 export async function readKnown(
   { store, blobs }: { store: Store; blobs: BlobStore },
   digest: Digest,
 ): Promise<ReadManifest | null> {
-  const record = store.blobs.get(digest) && store.manifests.get(digest);
-  if (!record) return null;
-  const bytes = await blobs.read(digest);
-  return { bytes, manifest: parseManifest(bytes, record.mediaType) };
+  const record = store.manifests.get(digest);
+  const bytes = record && (await readChecked({ store, blobs }, digest));
+  return bytes ? { bytes, manifest: parseManifest(bytes, record.mediaType) } : null;
 }
 
 /** Of each entry of an index, the manifest that it is an attestation about. */

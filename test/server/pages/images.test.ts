@@ -6,6 +6,8 @@ import { addRun, HOUR, makeMirror, MINUTE, NOW, openScene, type Scene } from '..
 
 const BLOCKED = { ...HUB_USE, name: 'quay.io', remaining: null, limit: null, blockedUntil: NOW + 23 * MINUTE };
 
+const TROUBLED = { ...HUB_USE, troubleSince: NOW - HOUR };
+
 describe('/images', () => {
   let scene: Scene;
   beforeEach(async () => {
@@ -18,6 +20,18 @@ describe('/images', () => {
     expect(answer.status).toBe(200);
     return answer.text;
   }
+
+  it('says since when a registry cannot be asked', async () => {
+    configureImages(scene, [HUB]);
+    expect(await page()).not.toContain('has not answered');
+    await scene.close();
+    scene = await openScene({ mirrors: [], imageStatistics: statisticsOf(TROUBLED) });
+    configureImages(scene, [HUB]);
+    await storeImage(scene, buildImage({ seed: 'r' }), { repository: 'docker.io/library/redis', origin: 'cached' });
+    const since = /has not answered as it should since <time datetime="2026-11-23T13:00:00\.000Z">/;
+    expect(await page()).toMatch(since);
+    expect(await page('/images/docker.io/library/redis')).toMatch(since);
+  });
 
   it('is in the navigation of every page only where there are images', async () => {
     expect(await page('/status')).not.toContain('href="/images"');

@@ -1,7 +1,8 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { digestOf } from '../../../../core/oci/digest.js';
 import type { BlobReader } from '../../../../core/oci/on-demand.js';
+import { BlobFetches } from '../../../../sync/upstreams/oci/fetch-blobs.js';
 import type { BlobRequest } from '../../../../sync/upstreams/oci/image-source.js';
 import { buildImage, bytesOf, type Content } from '../../../fixtures/image-builder.js';
 import { tempFolder } from '../../../fixtures/temp-folder.js';
@@ -206,6 +207,67 @@ describe('BlobFetches', () => {
     sync.abort(new Error('enough'));
     await Promise.allSettled(runs);
     expect(blobRequests(upstream, layerOf(image))).toHaveLength(1);
+  });
+
+  it('does not let one upstream speak for another that is asked for the same blob', async () => {
+    const { upstream, pond, layer, request } = await scene({ size: 200_000 });
+    const { fetches } = pond.images.services;
+    const elsewhere = { ...request, upstreamRepository: 'library/other' };
+    for (const ask of [
+      async (): Promise<boolean> => isRead(await fetches.open(request), layer),
+      () => fetches.complete({ ...request, size: null }, { signal: new AbortController().signal }),
+    ]) {
+      const refused = fetches.open(elsewhere);
+      const given = ask();
+      await expect(refused).rejects.toMatchObject({ kind: 'not-found' });
+      expect(await given).toBe(true);
+      await isStored(pond, layer);
+      pond.store.transaction(() => pond.store.repositories.unlink(NAME, layer.digest));
+      expect(pond.blobs.remove(layer.digest, () => true)).toBe(true);
+    }
+    expect(upstream.faulty.requests({ repository: 'library/other', kind: 'blob' })).toHaveLength(2);
+  });
+
+  it('fetches again what is recorded and gone from the disk', async () => {
+    const { upstream, pond, layer, request } = await scene({ size: 2_000 });
+    const { fetches } = pond.images.services;
+    const { signal } = new AbortController();
+    await fetches.complete(request, { signal });
+    await rm(pond.layout.blob(layer.digest));
+    expect(await fetches.complete(request, { signal })).toBe(true);
+    await writeFile(pond.layout.blob(layer.digest), 'short');
+    expect(await isRead(await fetches.open(request), layer)).toBe(true);
+    expect(blobRequests(upstream, layer)).toHaveLength(3);
+  });
+
+  it('does not give a repository that follows an upstream what was only pushed here', async () => {
+    const { upstream, pond, layer, request } = await scene({ size: 2_000 });
+    pond.store.repositories.ensure('lab/secret', 'hosted', 0);
+    await pond.blobs.put(layer.bytes, layer.digest, () => pond.store.repositories.link('lab/secret', layer.digest, 0));
+    upstream.faulty.inject({ on: { reference: layer.digest }, action: { do: 'answer', status: 404 } });
+    await expect(pond.images.services.fetches.open(request)).rejects.toMatchObject({ kind: 'not-found' });
+    expect(pond.store.repositories.holds(NAME, layer.digest)).toBe(false);
+    upstream.faulty.heal();
+    expect(await isRead(await pond.images.services.fetches.open(request), layer)).toBe(true);
+    await isStored(pond, layer);
+  });
+
+  it('ends a large blob for a client before the disk is full', async () => {
+    const { pond, layer, request } = await scene({ size: 70_000_000 });
+    let asked = 0;
+    const fetches = new BlobFetches({
+      ...{ store: pond.store, blobs: pond.blobs, layout: pond.layout, clock: Date.now },
+      hasRoom: () => Promise.resolve(++asked > 1),
+    });
+    const reader = await fetches.open(request);
+    expect(fetches.bytesLeft).toBeGreaterThan(0);
+    const followed = follow(reader);
+    await expect.poll(() => followed.end, { timeout: 20_000 }).toMatchObject({ code: 'ENOSPC' });
+    expect(asked).toBe(1);
+    expect(pond.store.blobs.get(layer.digest)).toBeUndefined();
+    await fetches.close();
+    expect(fetches.bytesLeft).toBe(0);
+    expect(unfinished(pond)).toEqual([]);
   });
 
   it('tells at once that upstream does not have it or cannot be reached', async () => {

@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import {
   buildArtifact,
@@ -15,6 +16,7 @@ import {
   heldOf,
   layerOf,
   NAME,
+  pushReferrer,
   REPOSITORY,
   startPond,
   startUpstream,
@@ -22,6 +24,8 @@ import {
   unfinished,
 } from './image-scene.js';
 import { json, startWebServer } from './registry-scene.js';
+
+const HOUR = 3_600_000;
 
 describe('a run of images', () => {
   it('brings what the tags name, and costs only HEADs when nothing has moved', async () => {
@@ -43,6 +47,18 @@ describe('a run of images', () => {
     expect(second).toMatchObject({ outcome: 'unchanged', markerValue: first.markerValue });
     expect(upstream.faulty.requests({ kind: 'manifest', method: 'HEAD' })).toHaveLength(3);
     expect(upstream.faulty.requests({ method: 'GET' }).map(({ kind }) => kind)).toEqual(['tags']);
+  });
+
+  it('brings again a manifest that is damaged on the disk', async () => {
+    const upstream = await startUpstream();
+    const image = buildImage({ seed: 'damaged' });
+    await upstream.push(image, 'latest');
+    const pond = await startPond(upstream.faulty.url);
+    await pond.sync();
+    await writeFile(pond.layout.blob(image.digest), 'x'.repeat(image.bytes.length));
+    expect(await pond.sync()).toMatchObject({ outcome: 'updated' });
+    expect(heldOf(pond, image).lacks).toEqual([]);
+    expect(await pond.sync()).toMatchObject({ outcome: 'unchanged' });
   });
 
   it('moves a tag, keeps what it was, and removes tags that are gone', async () => {
@@ -127,6 +143,31 @@ describe('a run of images', () => {
     expect(await pond.sync()).toMatchObject({ outcome: 'updated' });
     expect(pond.store.tags.get(NAME, 'latest')?.digest).toBe(after.digest);
     expect(heldOf(pond, after).lacks).toEqual([]);
+  });
+
+  it('brings what is signed after the image came, asking once a day for a week', async () => {
+    const upstream = await startUpstream();
+    const image = buildImage({ seed: 'late' });
+    const sbom = buildArtifact({ seed: 'sbom', artifactType: 'application/sbom', subject: descriptorOf(image) });
+    await upstream.push(image, 'latest');
+    const pond = await startPond(upstream.faulty.url, { mirror: { referrers: true }, stillClock: true });
+    await pond.sync();
+    await pushReferrer(upstream, image, sbom);
+    const asked = () => upstream.faulty.requests({ kind: 'referrers', reference: image.digest }).length;
+    const before = asked();
+    expect(await pond.sync()).toMatchObject({ outcome: 'unchanged' });
+    expect(asked()).toBe(before);
+
+    pond.clock.now += 25 * HOUR;
+    expect(await pond.sync()).toMatchObject({ outcome: 'updated' });
+    expect(heldOf(pond, sbom).lacks).toEqual([]);
+    pond.clock.now += 25 * HOUR;
+    const daily = asked();
+    expect(await pond.sync()).toMatchObject({ outcome: 'unchanged' });
+    expect(asked()).toBe(daily + 1);
+    pond.clock.now += 7 * 24 * HOUR;
+    await pond.sync();
+    expect(asked()).toBe(daily + 1);
   });
 
   it('brings signatures, attestations and referrers of referrers before the tag moves', async () => {
@@ -251,7 +292,7 @@ describe('a run of images', () => {
     await upstream.push(asked, 'asked', 'unused');
     const pond = await startPond(upstream.faulty.url, {
       tags: { include: ['chosen'] },
-      registry: { onDemand: { allow: ['library/*'], keep: 1e9, recheck: 60, zones: [] } },
+      registry: { onDemand: { allow: ['library/*'], keep: 1e9, recheck: 60, zones: [], pin: [] } },
     });
     await pond.sync();
     for (const tag of ['asked', 'unused']) await pond.images.onDemand.bringManifest(NAME, tag);

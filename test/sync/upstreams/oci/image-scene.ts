@@ -48,6 +48,12 @@ export async function startUpstream(): Promise<Upstream> {
   };
 }
 
+/** Pushes what is about an image, so that a registry without the referrers API tells of it as well. */
+export async function pushReferrer(upstream: Upstream, image: Image, referrer: Image): Promise<void> {
+  await upstream.push(referrer);
+  await upstream.push(buildIndex([referrer]), image.digest.replace(':', '-'));
+}
+
 /** The part of the program that fetches images, on a data folder of its own. */
 export interface Pond {
   readonly images: Images;

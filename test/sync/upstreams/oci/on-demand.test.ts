@@ -3,13 +3,15 @@ import { placeManifest } from '../../../../content/place-manifest.js';
 import { parseManifest } from '../../../../core/oci/manifest.js';
 import type { OnDemandRule } from '../../../../core/oci/image-mirror.js';
 import { OciError } from '../../../../core/oci/errors.js';
+import { OCI_MANIFEST } from '../../../../core/oci/media-types.js';
 import { digestOf } from '../../../../core/oci/digest.js';
-import { buildImage } from '../../../fixtures/image-builder.js';
+import { buildArtifact, buildImage, descriptorOf } from '../../../fixtures/image-builder.js';
 import { tooManyRequests } from '../../../fixtures/oci-faults.js';
 import {
   heldOf,
   layerOf,
   NAME,
+  pushReferrer,
   startPond,
   startUpstream,
   twoPlatforms,
@@ -17,7 +19,7 @@ import {
   type PondOptions,
 } from './image-scene.js';
 
-const RULE: OnDemandRule = { allow: ['library/*'], keep: 1_000_000_000, recheck: 600, zones: [] };
+const RULE: OnDemandRule = { allow: ['library/*'], keep: 1_000_000_000, recheck: 600, zones: [], pin: [] };
 const MINUTE = 60_000;
 
 async function scene(rule: Partial<OnDemandRule> = {}, options: PondOptions = {}) {
@@ -94,6 +96,7 @@ describe('OnDemandFetcher.bringManifest', () => {
     await onDemand.bringManifest(NAME, 'latest');
     const checkedAt = pond.clock.now;
     await upstream.faulty.offline();
+    expect(pond.images.troubleSince('up.test')).toBeNull();
     const down = (pond.clock.now += 11 * MINUTE);
     expect(await onDemand.bringManifest(NAME, 'latest')).toEqual({ checkedAt, staleSince: down });
     pond.clock.now += MINUTE;
@@ -109,9 +112,53 @@ describe('OnDemandFetcher.bringManifest', () => {
       expect(error.details.retryAfter).toBeGreaterThan(0);
       expect(error.message).not.toContain('127.0.0.1');
     }
+    expect(pond.images.troubleSince('up.test')).toBe(down);
     await upstream.faulty.online();
     pond.clock.now += MINUTE;
     expect(await onDemand.bringManifest(NAME, 'latest')).toEqual({ checkedAt: pond.clock.now, staleSince: null });
+  });
+
+  it('gives what is here when what upstream has now cannot be used', async () => {
+    const { upstream, pond, onDemand } = await scene();
+    const image = buildImage({ seed: 'usable' });
+    await upstream.push(image, 'latest');
+    await onDemand.bringManifest(NAME, 'latest');
+    pond.clock.now += 11 * MINUTE;
+    const unusable = digestOf('{}');
+    upstream.faulty.inject({
+      on: { kind: 'manifest' },
+      action: {
+        do: 'answer',
+        status: 200,
+        headers: { 'docker-content-digest': unusable, 'content-type': OCI_MANIFEST },
+      },
+    });
+    expect(await refusal(onDemand.bringManifest(NAME, unusable))).toMatchObject({ code: 'MANIFEST_INVALID' });
+    expect(await onDemand.bringManifest(NAME, 'latest')).toMatchObject({ staleSince: pond.clock.now });
+    expect(pond.store.tags.get(NAME, 'latest')?.digest).toBe(image.digest);
+  });
+
+  it('asks once in half a minute for digests that upstream does not have, and by HEAD', async () => {
+    const { upstream, pond, onDemand } = await scene();
+    await upstream.push(buildImage({ seed: 'there' }), 'latest');
+    await onDemand.bringManifest(NAME, 'latest');
+    upstream.faulty.forgetRequests();
+    const gone = digestOf('gone');
+    const ask = async (): Promise<void> => {
+      expect(await refusal(onDemand.bringManifest(NAME, gone))).toMatchObject({ code: 'MANIFEST_UNKNOWN' });
+      expect(await refusal(onDemand.openBlob(NAME, gone))).toMatchObject({ code: 'BLOB_UNKNOWN' });
+    };
+    await Promise.all([ask(), ask(), ask()]);
+    for (let i = 0; i < 3; i++) await ask();
+    const asked = (): string[] =>
+      upstream.faulty
+        .requests()
+        .map(({ kind, method }) => `${method} ${kind}`)
+        .sort();
+    expect(asked()).toEqual(['GET blob', 'HEAD manifest']);
+    pond.clock.now += 31_000;
+    await ask();
+    expect(asked()).toHaveLength(4);
   });
 
   it('forgets a tag of which upstream says that it is gone', async () => {
@@ -170,6 +217,46 @@ describe('OnDemandFetcher.bringManifest', () => {
     expect(await refusal(onDemand.bringManifest(NAME, secret.digest))).toMatchObject({ code: 'MANIFEST_UNKNOWN' });
     expect(await refusal(onDemand.openBlob(NAME, secret.digest))).toMatchObject({ code: 'BLOB_UNKNOWN' });
     expect(pond.store.repositories.get(NAME)).toBeUndefined();
+  });
+});
+
+describe('OnDemandFetcher.bringReferrers', () => {
+  it('asks upstream once in a while what is about a manifest that is here, and brings it', async () => {
+    const { upstream, pond, onDemand } = await scene();
+    const image = buildImage({ seed: 'signed' });
+    const sbom = buildArtifact({ seed: 'sbom', artifactType: 'application/sbom', subject: descriptorOf(image) });
+    await upstream.push(image, 'latest');
+    await onDemand.bringReferrers(NAME, image.digest);
+    expect(upstream.faulty.requests()).toEqual([]); // nobody has fetched the image
+    await onDemand.bringManifest(NAME, 'latest');
+    await onDemand.bringReferrers(NAME, image.digest);
+    await pushReferrer(upstream, image, sbom);
+    const known = (): string[] =>
+      pond.store.manifests.referrers(NAME, image.digest, { after: '', limit: 10 }).map(({ digest }) => digest);
+    upstream.faulty.forgetRequests();
+    await onDemand.bringReferrers(NAME, image.digest);
+    expect(upstream.faulty.requests()).toEqual([]);
+    pond.clock.now += 11 * MINUTE;
+    await onDemand.bringReferrers(NAME, image.digest);
+    expect(known()).toEqual([sbom.digest]);
+    expect(heldOf(pond, sbom).has).toEqual([sbom.digest]);
+  });
+
+  it('does not call unsigned what cannot be asked about', async () => {
+    const { upstream, pond, onDemand } = await scene();
+    const image = buildImage({ seed: 'signed' });
+    const sbom = buildArtifact({ seed: 'sbom', artifactType: 'application/sbom', subject: descriptorOf(image) });
+    await upstream.push(image, 'latest');
+    await onDemand.bringManifest(NAME, 'latest');
+    await upstream.faulty.offline();
+    expect(await refusal(onDemand.bringReferrers(NAME, image.digest))).toMatchObject({ code: 'UNAVAILABLE' });
+    await upstream.faulty.online();
+    pond.clock.now += MINUTE;
+    await pushReferrer(upstream, image, sbom);
+    await onDemand.bringReferrers(NAME, image.digest);
+    await upstream.faulty.offline();
+    pond.clock.now += 11 * MINUTE;
+    await onDemand.bringReferrers(NAME, image.digest); // what is here is true
   });
 });
 

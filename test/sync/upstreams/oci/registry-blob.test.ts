@@ -62,6 +62,17 @@ describe('openBlob', () => {
     },
   );
 
+  it('asks for all of it after another part than it wanted', async () => {
+    const server = await startWebServer(({ headers }, response) => {
+      if (headers.range === undefined) return void response.end(BYTES);
+      response.writeHead(206, { 'content-range': 'bytes 0-9999/10000' }).end(BYTES);
+    });
+    const { client } = clientOf(server.url);
+    const blob = await client.openBlob('a', DIGEST, { ...asking(), from: 10 });
+    expect([blob.from, (await read(blob)).length]).toEqual([0, BYTES.length]);
+    expect(server.count('GET')).toBe(2);
+  });
+
   it('refuses another size than the manifest says', async () => {
     const server = await startBlobServer();
     const { client } = clientOf(server.url);

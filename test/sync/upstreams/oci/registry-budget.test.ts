@@ -55,6 +55,17 @@ describe('the budget of the operator', () => {
     expect(state()).toMatchObject({ remaining: 2 });
   });
 
+  it('takes back a pull of what was not there, once', async () => {
+    const { pull, admit, state } = budgetOf({ pulls: 5, window: 60 });
+    await pull(2);
+    const admission = await admit('on-demand');
+    for (let i = 0; i < 2; i++) {
+      admission.giveBack();
+      admission.done();
+    }
+    expect(state()).toMatchObject({ remaining: 3 });
+  });
+
   it('keeps a fifth from syncs', async () => {
     const { pull, admit, state } = budgetOf({ pulls: 10, window: 60 });
     await pull(8, 'sync');
@@ -125,6 +136,17 @@ describe('what the registry says', () => {
     expect(state().remaining).toBe(6);
     clock.now += 21_600_000;
     expect(state()).toMatchObject({ setBy: 'operator', remaining: 50 });
+  });
+
+  it('takes back a pull of what was not there, unless the registry has spoken since', async () => {
+    const { rules, admit, state } = budgetOf(null);
+    rules.heard(answer(said(50)), false);
+    (await admit('on-demand')).giveBack();
+    expect(state()).toMatchObject({ remaining: 50 });
+    const counted = await admit('on-demand');
+    rules.heard(answer(said(40), 404), true);
+    counted.giveBack();
+    expect(state().remaining).toBeLessThanOrEqual(40);
   });
 
   it('leaves a fifth of it to clients', async () => {

@@ -59,7 +59,30 @@ describe('headManifest', () => {
   });
 });
 
+describe('HEAD that has worked', () => {
+  it('is tried again after a registry did not want it once', async () => {
+    let status = 200;
+    const server = await startWebServer(({ method }, response) => {
+      if (method === 'GET') return void response.writeHead(200, TYPE).end(BYTES);
+      response.writeHead(status, { ...TYPE, 'docker-content-digest': DIGEST }).end();
+    });
+    const { client } = clientOf(server.url);
+    for (status of [200, 400, 200]) await client.headManifest('a', 'b', asking());
+    expect([server.count('HEAD'), server.count('GET')]).toEqual([3, 1]);
+  });
+});
+
 describe('getManifest', () => {
+  it('is no pull where nothing is there', async () => {
+    const server = await startWebServer((_, response) => void response.writeHead(404).end());
+    const { client, budget, clock } = clientOf(server.url, { budget: { pulls: 2, window: 60 } });
+    for (let i = 0; i < 5; i++)
+      expect(await failureOf(client.getManifest('a', DIGEST, asking('on-demand')))).toMatchObject({
+        kind: 'not-found',
+      });
+    expect(budget.state(clock.now).remaining).toBe(2);
+  });
+
   it('gives the bytes as they were sent', async () => {
     const server = await startWebServer((_, response) => {
       response.writeHead(200, { 'content-type': `${OCI_MANIFEST}; charset=utf-8`, 'docker-content-digest': DIGEST });
@@ -153,7 +176,7 @@ describe('what goes wrong below HTTP', () => {
     await new Promise((resolve) => server.close(resolve));
     const failure = await failureOf(clientOf(`http://127.0.0.1:${port}`).client.ping(asking()));
     expect(failure).toMatchObject({ kind: 'connect', status: null });
-    expect(failure.message).toBe(`docker.io: 127.0.0.1:${port} cannot be reached (ECONNREFUSED)`);
+    expect(failure.message).toBe('docker.io cannot be reached (ECONNREFUSED)');
   });
 
   it('is dns where the name does not exist', async () => {
