@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import request from 'supertest';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { addRun, HOUR, makeMirror, NOW, openScene, publish, type Scene } from './scene.js';
@@ -14,6 +16,20 @@ describe('createServer', () => {
     await publish(scene, 'debian', { 'pool/main/hello.deb': 'hello' });
   });
   afterEach(() => scene.close());
+
+  it('has ended when no request to the registry is being worked on', async () => {
+    await scene.server.ended();
+    const asking = connect(Number(new URL(scene.url).port), '127.0.0.1');
+    asking.write('POST /v2/token HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\ngrant_type=');
+    const began = once(scene.http, 'request');
+    await began;
+    let hasEnded = false;
+    const ending = scene.server.ended().then(() => void (hasEnded = true));
+    await request(scene.http).get('/');
+    expect(hasEnded).toBe(false);
+    asking.destroy();
+    await ending;
+  });
 
   it('serves published files before pages', async () => {
     const answer = await request(scene.http).get('/debian/pool/main/hello.deb').buffer(true);
