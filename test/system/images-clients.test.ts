@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { digestOf } from '../../core/oci/digest.js';
-import { startClientDaemon } from '../fixtures/client-daemon.js';
+import { apart, startClientDaemon } from '../fixtures/client-machine.js';
 import { runMillpond } from '../fixtures/command-line.js';
 import { buildImage, buildIndex, contentsOf, type Image } from '../fixtures/image-builder.js';
 import { readImage, readManifest } from '../fixtures/image-push.js';
@@ -61,7 +61,7 @@ async function startSite(): Promise<Site> {
   mkdirSync(env.DOCKER_CONFIG);
   writeFileSync(join(env.DOCKER_CONFIG, 'config.json'), '{}');
   const run: Site['run'] = async (command, args, input = '') => {
-    const started = promisify(execFile)(command, args, { env, cwd: folder, maxBuffer: 16 * 1024 * 1024 });
+    const started = promisify(execFile)(...apart(command, args), { env, cwd: folder, maxBuffer: 16 * 1024 * 1024 });
     started.child.stdin?.end(input);
     return (await started).stdout.trim();
   };
