@@ -65,8 +65,7 @@ export async function evictCached(
     for (const candidate of await candidatesIn(store, repositories, { notSince, signal })) {
       if (after <= keep) break;
       signal?.throwIfAborted();
-      const bytes = evict(options, candidate, notSince);
-      await nextTurn();
+      const bytes = await evict(options, candidate, notSince);
       if (bytes === null) continue;
       isProgress = true;
       after -= bytes;
@@ -118,7 +117,11 @@ function byTurn(a: Candidate, b: Candidate): number {
 }
 
 /** Takes it out of its repository with all that nothing else there names: the bytes that this made free; null when used. */
-function evict({ store, blobs }: EvictOptions, { repository, digest }: Candidate, notSince: number): number | null {
+async function evict(
+  { store, blobs }: EvictOptions,
+  { repository, digest }: Candidate,
+  notSince: number,
+): Promise<number | null> {
   const gone = store.transaction(() => {
     // it may have been pulled, or named, since it was looked at
     const usedAt = store.cachedImages.usedAt(repository, digest);
@@ -126,6 +129,7 @@ function evict({ store, blobs }: EvictOptions, { repository, digest }: Candidate
     store.cachedImages.forgetTags(repository, digest);
     return takeOut(store, repository, digest);
   });
+  await nextTurn();
   if (gone === null) return null;
   let bytes = 0;
   for (const one of gone) {
@@ -136,6 +140,7 @@ function evict({ store, blobs }: EvictOptions, { repository, digest }: Candidate
       return true;
     });
     if (isRemoved) bytes += size;
+    await nextTurn(); // each removal waits for the disk
   }
   return bytes;
 }
