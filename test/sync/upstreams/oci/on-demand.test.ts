@@ -203,6 +203,20 @@ describe('OnDemandFetcher.bringManifest', () => {
     expect(pond.store.repositories.get(NAME)?.origin).toBe('mirrored');
   });
 
+  it('does not give away a blob that was only pushed here by naming it', async () => {
+    const { upstream, pond, onDemand } = await scene();
+    const image = buildImage({ seed: 'names a secret' });
+    const layer = layerOf(image);
+    await upstream.push(image, 'latest');
+    pond.store.repositories.ensure('lab/secret', 'hosted', 0);
+    await pond.blobs.put(layer.bytes, layer.digest, () => pond.store.repositories.link('lab/secret', layer.digest, 0));
+    await onDemand.bringManifest(NAME, 'latest');
+    expect(pond.store.repositories.holds(NAME, layer.digest)).toBe(false);
+    await drain(pond, layer.digest);
+    await expect.poll(() => pond.store.repositories.holds(NAME, layer.digest)).toBe(true);
+    expect(upstream.faulty.requests({ reference: layer.digest, method: 'GET' })).toHaveLength(1);
+  });
+
   it('does not give away a manifest that only another repository has', async () => {
     const { pond, onDemand } = await scene();
     const secret = buildImage({ seed: 'secret' });
@@ -298,5 +312,19 @@ describe('OnDemandFetcher.openBlob', () => {
     }
     await expect.poll(() => pond.store.tags.names(NAME, '', 10)).toEqual(['t1', 't2']);
     expect(pond.store.blobs.get(layerOf(images[0] ?? buildImage({ seed: '' })).digest)).toBeUndefined();
+  });
+});
+
+describe('Images.refetch', () => {
+  it('is false when upstream does not have it, and fails when that cannot be asked', async () => {
+    const { upstream, pond, onDemand } = await scene();
+    const image = buildImage({ seed: 'again' });
+    await upstream.push(image, 'latest');
+    await onDemand.bringManifest(NAME, 'latest');
+    const { digest } = layerOf(image);
+    expect(await pond.images.refetch(digest, [NAME])).toBe(true);
+    expect(await pond.images.refetch(digestOf('nowhere'), [NAME, 'lab/own'])).toBe(false);
+    await upstream.faulty.offline();
+    await expect(pond.images.refetch(image.digest, [NAME])).rejects.toMatchObject({ kind: 'connect' });
   });
 });
