@@ -70,6 +70,8 @@ const MOST_WORDS = 8;
 /** Sizes are sums over all that a repository holds: they are made once in so many milliseconds. */
 const SIZE_KEPT = 60_000;
 const MOST_SIZES = 5_000;
+/** Contents that are summed up before others get a turn: some milliseconds of work. */
+const SUMMED_UP = 1_000;
 const sizes = new WeakMap<Store, LRUCache<string, ContentSummary>>();
 
 /** Whether there is anything to show of images. */
@@ -199,16 +201,29 @@ async function viewOf(
   };
 }
 
-/** One repository after the other, with a turn for everybody else between two. */
+/** A part of one repository after the other, with a turn for everybody else between two. */
 async function contentsOf(store: Store, name: string): Promise<ContentSummary> {
   let kept = sizes.get(store);
   if (!kept) sizes.set(store, (kept = new LRUCache({ max: MOST_SIZES, ttl: SIZE_KEPT })));
   const known = kept.get(name);
   if (known) return known;
-  await nextTurn();
-  const contents = store.imagePages.contents(name);
-  if (contents.contents > 0) kept.set(name, contents);
-  return contents;
+  let sum: ContentSummary = { contents: 0, logical: 0, own: 0, pulledAt: null };
+  for (let after: string | null = ''; after !== null;) {
+    await nextTurn();
+    const { last, ...part } = store.imagePages.contents(name, { after, limit: SUMMED_UP });
+    sum = added(sum, part);
+    after = part.contents < SUMMED_UP ? null : last;
+  }
+  if (sum.contents > 0) kept.set(name, sum);
+  return sum;
+}
+
+function added(a: ContentSummary, b: ContentSummary): ContentSummary {
+  return {
+    contents: a.contents + b.contents,
+    ...{ logical: a.logical + b.logical, own: a.own + b.own },
+    pulledAt: b.pulledAt === null ? a.pulledAt : Math.max(a.pulledAt ?? 0, b.pulledAt),
+  };
 }
 
 function registryView(registry: Registry, known: RegistryStatistics | undefined): RegistryView {

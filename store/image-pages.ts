@@ -66,7 +66,10 @@ export class ImagePageStore {
   >;
   readonly #count: Database.Statement<{ words: string; also: string }, { count: number }>;
   readonly #origins: Database.Statement<[], { origin: string; count: number }>;
-  readonly #contents: Database.Statement<[string], ContentSummary>;
+  readonly #contents: Database.Statement<
+    { repository: string; after: string; limit: number },
+    ContentSummary & { last: Digest | null }
+  >;
   readonly #tags: Database.Statement<{ repository: string; sameFetch: number }, TagSummary>;
   readonly #searchTags: Database.Statement<{ repository: string; after: string; text: string; limit: number }, Tag>;
   readonly #parts: Database.Statement<{ repository: string; digest: string; limit: number }, PartRow>;
@@ -91,8 +94,12 @@ export class ImagePageStore {
         coalesce(sum(CASE WHEN EXISTS (
           SELECT 1 FROM repository_content o WHERE o.digest = c.digest AND o.repository <> c.repository
         ) THEN 0 ELSE b.size END), 0) AS own,
-        max(c.pulled_at) AS pulledAt
-      FROM repository_content c JOIN blobs b USING (digest) WHERE c.repository = ?`);
+        max(c.pulled_at) AS pulledAt,
+        max(c.digest) AS last
+      FROM (
+        SELECT repository, digest, pulled_at FROM repository_content
+        WHERE repository = @repository AND digest > @after ORDER BY digest LIMIT @limit
+      ) c CROSS JOIN blobs b ON b.digest = c.digest`);
     this.#tags = db.prepare(`
       SELECT
         count(*) AS tags,
@@ -146,8 +153,11 @@ export class ImagePageStore {
     return this.#origins.all().map(({ origin, count }) => ({ origin: origin as RepositoryOrigin, count }));
   }
 
-  contents(repository: string): ContentSummary {
-    return this.#contents.get(repository) ?? { contents: 0, logical: 0, own: 0, pulledAt: null };
+  /** Of at most `limit` of what it holds, in the order of digests behind `after`; and the last of these, if any. */
+  contents(repository: string, page: { after: string; limit: number }): ContentSummary & { last: Digest | null } {
+    return (
+      this.#contents.get({ repository, ...page }) ?? { contents: 0, logical: 0, own: 0, pulledAt: null, last: null }
+    );
   }
 
   tagSummary(repository: string): TagSummary {
