@@ -65,7 +65,14 @@ export class RegistryUse implements ImageStatistics {
       } = budgets.get(name) ?? {};
       return {
         name,
-        ...{ remaining, limit, window, resetsAt, blockedUntil, troubleSince: this.options.troubleSince?.(name) ?? null },
+        ...{
+          remaining,
+          limit,
+          window,
+          resetsAt,
+          blockedUntil,
+          troubleSince: this.options.troubleSince?.(name) ?? null,
+        },
         ...use,
         hits: Math.max(0, asked - use.misses),
       };
