@@ -78,7 +78,8 @@ export async function startMillpond(bench: Workbench, folder: string, settings: 
     [...PROFILING, main, 'serve', '--config', join(folder, 'millpond.yaml')],
     { env: { ...process.env, MILLPOND_LOG: 'error' }, stdio: ['ignore', 'pipe', 'inherit'] },
   );
-  const [line] = child.stdout ? ((await once(child.stdout, 'data')) as [Buffer]) : [];
+  const first = child.stdout ? once(child.stdout, 'data') : Promise.resolve([]);
+  const [line] = (await Promise.race([first, once(child, 'exit')])) as unknown[]; // an exit code instead, where it fails
   const url = /http:\/\/\S+?(?=\/?(?:\s|$))/.exec(String(line))?.[0];
   if (url === undefined) throw new Error(`Millpond did not start: ${String(line)}`);
   const dataFolder = join(folder, 'data');
