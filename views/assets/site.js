@@ -72,13 +72,8 @@ function followEvents(address) {
     if (region) showProgress(region, progress);
     else if (address.includes('mirror=')) refresh();
   });
-  let lost = false;
-  source.addEventListener('error', () => (lost = true));
-  source.addEventListener('open', () => {
-    // what happened while the connection was lost was not told
-    if (lost) refresh();
-    lost = false;
-  });
+  // what happened since the page was made, or while the connection was lost, was not told
+  source.addEventListener('open', refresh);
   document.addEventListener('visibilitychange', () => {
     if (!document.hidden) refresh();
   });
