@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { Layout } from '../../content/layout.js';
 import { buildImage } from '../fixtures/image-builder.js';
@@ -20,6 +20,8 @@ test('what is removed or spoiled behind the back of the program comes from upstr
 
   expect((await readManifest(from, '1'))?.digest).toBe(image.digest);
   expect((await readBlob(from, layer.digest))?.equals(layer.bytes)).toBe(true);
+  // a client has all of it before it has its own name on the disk
+  await expect.poll(() => existsSync(layout.blob(layer.digest))).toBe(true);
   const before = fetches();
   expect((await readBlob(from, layer.digest))?.equals(layer.bytes)).toBe(true);
   expect(fetches()).toBe(before); // it is here

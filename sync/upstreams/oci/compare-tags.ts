@@ -76,14 +76,20 @@ export function tagsBeyond(store: Store, repository: string, kept: ReadonlySet<s
 export async function compareTags(options: CompareOptions, tags: readonly string[]): Promise<Comparison> {
   const { store, mirror, onFailure } = options;
   const comparison: Comparison = { seen: new Map(), indexes: new Set(), same: [] };
+  const wanted = { repository: mirror.name, platforms: mirror.platforms };
+  const complete = new Map<Digest, Promise<boolean>>(); // thousands of tags may have the same digest
+  const isHere = (digest: Digest): Promise<boolean> => {
+    const known = complete.get(digest) ?? isComplete(options, wanted, digest);
+    complete.set(digest, known);
+    return known;
+  };
   await eachLimited(tags, HEADS_AT_ONCE, async (tag) => {
     try {
       const { digest, mediaType } = await lookUp(options, tag);
       comparison.seen.set(tag, digest);
       if (isIndexType(mediaType)) comparison.indexes.add(digest);
       if (store.tags.get(mirror.name, tag)?.digest !== digest) return;
-      const wanted = { repository: mirror.name, platforms: mirror.platforms };
-      if (await isComplete(options, wanted, digest)) comparison.same.push(tag);
+      if (await isHere(digest)) comparison.same.push(tag);
     } catch (error) {
       options.signal.throwIfAborted();
       onFailure([tag], error);
