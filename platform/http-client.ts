@@ -90,6 +90,7 @@ export class HttpClient {
         method,
         headers,
         signal,
+        reset: false, // undici would end the connection after each HEAD; one with bytes that nobody asked for it still ends
         ...(body === undefined ? {} : { body }),
       });
       return toAnswer(answer, url.host, signal);

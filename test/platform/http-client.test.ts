@@ -32,6 +32,29 @@ describe('HttpClient', () => {
     expect(sockets.size).toBeLessThan(5);
   });
 
+  it('keeps connections after HEAD', async () => {
+    const { url, sockets } = await startServer((_, response) => response.setHeader('content-length', 1000).end());
+    const client = clientOf();
+    for (let i = 0; i < 20; i++) await (await client.request(url, { ...get, method: 'HEAD' })).drain();
+    expect(sockets.size).toBeLessThan(5);
+  });
+
+  it('takes no body that a server sends to HEAD for the next answer', async () => {
+    const wrong = 'HTTP/1.1 500 Wrong\r\nContent-Length: 0\r\n\r\n';
+    const { url } = await startServer((request, response) => {
+      const { socket } = request;
+      if (request.method === 'HEAD') socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${wrong.length}\r\n\r\n${wrong}`);
+      else response.end('right');
+    });
+    const client = clientOf();
+    for (let i = 0; i < 20; i++) {
+      await (await client.request(url, { ...get, method: 'HEAD' })).drain();
+      const answer = await client.request(url, get);
+      expect(answer.status).toBe(200);
+      await answer.drain();
+    }
+  });
+
   it('does not read without end only to keep a connection', async () => {
     const { url, sockets } = await startServer((_, response) => {
       const write = (): void => void (response.destroyed || response.write(Buffer.alloc(16 * 1024), write));

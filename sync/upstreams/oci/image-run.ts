@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { eachLimited } from '../../../content/each-limited.js';
 import type { Digest } from '../../../core/oci/digest.js';
 import { formatBytes, formatCount } from '../../../core/units.js';
@@ -15,6 +16,8 @@ import { ImagePull } from './pull-images.js';
 import { TagFailures, toRunFailure } from './tag-failures.js';
 
 const IMAGES_AT_ONCE = 4;
+/** All that is under way at once waits for the end of the run; above this Node tells of a leak. */
+const MOST_LISTENERS = 1_000;
 /** Below so many a repository may lose its tags without a person, and above not more than this share of them. */
 const FEWEST_REMOVALS = 20;
 const LARGEST_REMOVAL = 0.5;
@@ -113,6 +116,7 @@ async function pullTags(context: ImageRunContext, survey: Survey, failures: TagF
   const share = bandwidth.joinStreams();
   const disk = watchDisk(context);
   const signal = AbortSignal.any([context.signal, disk.signal]);
+  setMaxListeners(MOST_LISTENERS, signal, context.signal);
   const progress = new ImageProgress(clock, (now) => tell.progress(now));
   const pull = new ImagePull({ context, signal, progress, pace: makePace(() => share.rate(), clock) });
   try {
