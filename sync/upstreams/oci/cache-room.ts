@@ -46,9 +46,10 @@ export class CacheRoom {
     const { log, clock } = this.options;
     const { signal } = this.#controller;
     try {
-      const { before, after, images } = await evictCached(this.options, { registry, keep, pin }, signal);
+      const { before, after, images, blobs } = await evictCached(this.options, { registry, keep, pin }, signal);
       this.#room.set(registry, { bytes: keep - after, measuredAt: clock() });
-      if (images > 0) log.info({ registry, images, bytes: before - after }, 'least recently pulled images made room');
+      if (images + blobs > 0)
+        log.info({ registry, images, blobs, bytes: before - after }, 'what was pulled least recently made room');
     } catch (error) {
       if (!signal.aborted) log.error({ err: error, registry }, 'room for images could not be made');
     }
