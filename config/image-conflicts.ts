@@ -8,7 +8,13 @@ import type { RawSettings } from './schema.js';
 
 /** What registries, images, mirrors and our own registry only tell together: two that claim one name, or one that lacks. */
 export function imageConflicts(raw: RawSettings): Problem[] {
-  return [...registryConflicts(raw), ...aliasConflicts(raw), ...imageNames(raw), ...pushConflicts(raw)];
+  return [
+    ...registryConflicts(raw),
+    ...aliasConflicts(raw),
+    ...imageNames(raw),
+    ...pushConflicts(raw),
+    ...retentionConflicts(raw),
+  ];
 }
 
 function registryConflicts({ registries, mirrors }: RawSettings): Problem[] {
@@ -97,4 +103,17 @@ function pushConflicts({ registry, registries, images }: RawSettings): Problem[]
     if (image === undefined) return [];
     return [{ path, sentence: `${quote(pattern)} opens ${quote(image)} too, which is mirrored from upstream` }];
   });
+}
+
+/** A rule about upstream's repositories would never do anything. */
+function retentionConflicts({ registry, registries }: RawSettings): Problem[] {
+  const names = Object.keys(registries).map(canonicalRegistry);
+  return registry.retention.flatMap(({ repositories }, rule) =>
+    repositories.flatMap((pattern, index) => {
+      const named = names.find((name) => pattern.startsWith(`${name}/`));
+      if (named === undefined) return [];
+      const sentence = `${quote(pattern)} names repositories of the registry ${quote(named)}, which go by its own rules: retention is about what is pushed, as lab/**`;
+      return [{ path: ['registry', 'retention', rule, 'repositories', index], sentence }];
+    }),
+  );
 }

@@ -8,6 +8,8 @@ import { tagPatternProblem } from './tag-pattern.js';
 const GIGABYTE = 1e9;
 const LEAST_MANIFEST = 2 ** 20;
 const MOST_MANIFEST = 2 ** 24;
+const MOST_RULES = 100;
+const LIMITS = ['keep_newest', 'older_than', 'unpulled_for'] as const;
 
 const onDemand = field.section({
   allow: field.textList(
@@ -111,6 +113,34 @@ const keep = field
   .prefault({})
   .meta({ description: 'What is kept that nobody needs at the moment.' });
 
+const retentionRule = field
+  .section({
+    repositories: field.textList(
+      {
+        description: 'Patterns of the repositories that it is about, of those that are pushed to.',
+        examples: [['lab/**']],
+      },
+      namePatternProblem,
+      1,
+    ),
+    tags: field
+      .textList(
+        { description: 'Patterns of the tags that it is about. Default: all.', examples: [['nightly-*']] },
+        tagPatternProblem,
+      )
+      .prefault([]),
+    keep_newest: field
+      .whole(1, 1000, { description: 'So many of these tags stay in each repository, those pushed last.' })
+      .optional(),
+    older_than: field
+      .duration('1h', '3650d', { description: 'A tag goes only when it was last pushed longer ago.' })
+      .optional(),
+    unpulled_for: field
+      .duration('1h', '3650d', { description: 'A tag goes only when it was last pulled, and pushed, longer ago.' })
+      .optional(),
+  })
+  .superRefine(checkRetention, { when: ({ value }) => field.isSection(value) });
+
 /** The registry that this server is. */
 export const ownRegistry = field
   .section({
@@ -129,6 +159,14 @@ export const ownRegistry = field
         tagPatternProblem,
       )
       .prefault([]),
+    retention: z
+      .array(retentionRule)
+      .max(MOST_RULES, { error: `there are more than ${MOST_RULES} rules` })
+      .prefault([])
+      .meta({
+        description:
+          'Rules by which pushed tags go, when every limit given is passed; the first that names a tag decides.',
+      }),
     max_manifest: field
       .parsed('a size of 1MiB to 16MiB', parseManifestSize, { description: 'The largest manifest that is taken.' })
       .prefault('4MiB'),
@@ -153,6 +191,12 @@ export type RawOwnRegistry = z.output<typeof ownRegistry>;
 function parseKeep(value: string): number | undefined {
   const bytes = parseSize(value);
   return bytes !== undefined && bytes >= GIGABYTE ? bytes : undefined;
+}
+
+function checkRetention(value: Partial<z.output<typeof retentionRule>>, context: z.RefinementCtx): void {
+  if (LIMITS.some((limit) => value[limit] !== undefined)) return;
+  const message = `has no limit, and would let all of its tags go: give at least one of ${LIMITS.join(', ')}`;
+  context.addIssue({ code: 'custom', message });
 }
 
 function parseManifestSize(value: string): number | undefined {

@@ -2,6 +2,7 @@ import { dirname, resolve } from 'node:path';
 import type { ImageMirror, OnDemandRule, Registry, TagSelection } from '../core/oci/image-mirror.js';
 import { canonicalRegistry, canonicalRepository } from '../core/oci/names.js';
 import { parsePlatform } from '../core/oci/platform.js';
+import type { RetentionRule } from '../core/oci/retention.js';
 import type { RawImage } from './image-schema.js';
 import type { RawOwnRegistry, RawRegistry } from './registry-schema.js';
 import type { RawSettings } from './schema.js';
@@ -87,6 +88,15 @@ function resolveTags(raw: RawImage['tags']): TagSelection {
   };
 }
 
-function resolveOwn({ push, immutable, max_manifest, scrub, keep }: RawOwnRegistry): RegistrySettings {
-  return { push, immutable, maxManifest: max_manifest, scrub, keep };
+function resolveOwn({ retention, max_manifest, ...same }: RawOwnRegistry): RegistrySettings {
+  return { ...same, retention: retention.map(resolveRetention), maxManifest: max_manifest };
+}
+
+function resolveRetention(raw: RawOwnRegistry['retention'][number]): RetentionRule {
+  return {
+    ...{ repositories: raw.repositories, tags: raw.tags },
+    keepNewest: raw.keep_newest ?? null,
+    olderThan: raw.older_than ?? null,
+    unpulledFor: raw.unpulled_for ?? null,
+  };
 }

@@ -1,5 +1,6 @@
 import type { TreeMirror } from '../core/mirror.js';
 import type { ImageMirror, Registry } from '../core/oci/image-mirror.js';
+import type { RetentionRule } from '../core/oci/retention.js';
 import type { Zone } from '../core/zone.js';
 
 /** Everything the operator wrote, checked, with defaults filled in and paths made absolute. Immutable. */
@@ -56,6 +57,8 @@ export interface RegistrySettings {
   readonly push: readonly string[];
   /** Patterns of tags (`config/tag-pattern.ts`) that never move once they were pushed. */
   readonly immutable: readonly string[];
+  /** What is kept of the tags that were pushed; the first rule that names repository and tag decides. */
+  readonly retention: readonly RetentionRule[];
   /** Bytes that a manifest may have. */
   readonly maxManifest: number;
   /** Bytes a second that are read to look for blobs that have gone bad. */

@@ -16,15 +16,19 @@ export interface CollectOptions {
 }
 
 /** Something that goes, or that would go when nothing is to be changed. */
-export interface Candidate {
-  readonly digest: Digest;
-  /** The repository that it leaves; null for bytes that leave the disk, since no repository has them. */
-  readonly repository: string | null;
+export type Candidate = {
   /** Bytes of the disk that become free by this. */
   readonly bytes: number;
   /** In words. */
   readonly why: string;
-}
+} & (
+  | { readonly kind: 'upload'; readonly id: string; readonly repository: string }
+  | { readonly kind: 'tag'; readonly repository: string; readonly tag: string; readonly digest: Digest }
+  /** It leaves the repository. */
+  | { readonly kind: 'content'; readonly repository: string; readonly digest: Digest }
+  /** Its bytes leave the disk, since no repository has them. */
+  | { readonly kind: 'blob'; readonly repository: null; readonly digest: Digest }
+);
 
 export interface CollectHow {
   /** Changes nothing. What would leave the disk only after it has left its repositories is counted with the last one. */
@@ -41,6 +45,14 @@ export interface CollectReport {
   readonly removed: number;
   /** Their bytes. */
   readonly bytes: number;
+}
+
+/** What was tidied up in all: what was given up, what a rule says, and what nothing needs. */
+export interface TidyReport extends CollectReport {
+  /** Uploads that were given up. */
+  readonly uploads: number;
+  /** Tags removed by a rule of `registry.retention`. */
+  readonly tags: number;
 }
 
 /** Rows that one step looks at, so that a step takes milliseconds. */
@@ -106,7 +118,8 @@ class Collection {
       for (const orphan of orphans) {
         if (!this.#remove(orphan.digest)) continue;
         this.#count(orphan.size);
-        await this.#tell({ digest: orphan.digest, repository: null, bytes: orphan.size, why: whyOrphaned(orphan) });
+        const { digest, size: bytes } = orphan;
+        await this.#tell({ kind: 'blob', digest, repository: null, bytes, why: whyOrphaned(orphan) });
         await this.#turn();
       }
       if (last === undefined) return;
@@ -143,7 +156,7 @@ class Collection {
       : whyUnneeded(store, clock(), repository, digest);
     if (why === null) return [];
     return store.garbage.takeOut(repository, digest, limits).map((gone) => ({
-      ...{ digest: gone, repository, bytes: 0 },
+      ...{ kind: 'content', digest: gone, repository, bytes: 0 },
       why: gone === digest ? why : `in ${repository} it goes with what it names`,
     }));
   }
@@ -157,7 +170,8 @@ class Collection {
     const isFreed =
       holders.at(-1) === repository && !holders.some((holder) => store.garbage.isNeeded(holder, digest, limits));
     if (isFreed) this.#count(size);
-    return [{ digest, repository, bytes: isFreed ? size : 0, why: whyUnneeded(store, clock(), repository, digest) }];
+    const why = whyUnneeded(store, clock(), repository, digest);
+    return [{ kind: 'content', digest, repository, bytes: isFreed ? size : 0, why }];
   }
 
   #remove(digest: Digest): boolean {

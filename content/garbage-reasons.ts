@@ -3,6 +3,7 @@ import { utcMinute } from '../core/sentence.js';
 import { formatDuration } from '../core/units.js';
 import type { Orphan } from '../store/garbage.js';
 import type { Store } from '../store/open.js';
+import type { UploadRecord } from '../store/uploads.js';
 
 /** Why something may leave a repository that does not need it, in words; it must be held there. */
 export function whyUnneeded(store: Store, now: number, repository: string, digest: Digest): string {
@@ -17,6 +18,11 @@ export function whyUnneeded(store: Store, now: number, repository: string, diges
   return isSubjectHeld
     ? `untagged in ${repository} for ${age}, as is ${short} that it refers to`
     : `refers to ${short}, which ${repository} has not, for ${age}`;
+}
+
+/** Why an upload ends on which nothing has happened since `touchedAt`. */
+export function whyGivenUp({ repository, touchedAt }: UploadRecord, now: number): string {
+  return `an upload to ${repository} on which nothing has happened for ${formatDuration((now - touchedAt) / 1000)}`;
 }
 
 /** Why a blob may be removed that no repository has. */

@@ -1,5 +1,5 @@
 import { createHash, randomUUID, type Hash } from 'node:crypto';
-import { mkdir, open, rm, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, rm, stat, type FileHandle } from 'node:fs/promises';
 import type { SyncSettings } from '../config/settings.js';
 import { systemCode } from '../core/errors.js';
 import type { Digest } from '../core/oci/digest.js';
@@ -9,6 +9,8 @@ import { diskSpace, reserveBytes, type DiskSpace } from '../platform/disk-space.
 import type { Store } from '../store/open.js';
 import type { UploadRecord } from '../store/uploads.js';
 import { hashFile, type BlobStore } from './blobs.js';
+import type { CollectHow } from './collect-garbage.js';
+import { whyGivenUp } from './garbage-reasons.js';
 import type { Layout } from './layout.js';
 
 /** Sessions at a time. Clients that break off leave theirs behind until they are found abandoned. */
@@ -159,18 +161,30 @@ export class Uploads {
     await Promise.allSettled(this.#work);
   }
 
-  /** Ends sessions on which nothing has happened since `before` (milliseconds since the epoch), and says how many. */
-  async removeAbandoned(before: number): Promise<number> {
-    const { uploads } = this.options.store;
+  /**
+   * Ends sessions on which nothing has happened since `before` (milliseconds since the epoch), and says how many.
+   * @throws the signal's reason
+   */
+  async removeAbandoned(before: number, { dryRun = false, onCandidate, signal }: CollectHow = {}): Promise<number> {
+    const { store, layout, clock } = this.options;
     let removed = 0;
-    for (const { id } of uploads.untouchedSince(before)) {
+    for (const { id } of store.uploads.untouchedSince(before)) {
+      signal?.throwIfAborted();
+      const bytes = await sizeOf(layout.upload(id));
       // asked again: a client may have come back to one while another was removed
-      if (this.#busy.has(id) || (uploads.get(id)?.touchedAt ?? before) >= before) continue;
-      this.#busy.add(id);
-      await this.#drop(id).finally(() => this.#busy.delete(id));
+      const record = store.uploads.get(id);
+      if (!record || this.#busy.has(id) || record.touchedAt >= before) continue;
+      if (!dryRun) await this.#end(id);
       removed++;
+      const { repository } = record;
+      await onCandidate?.({ kind: 'upload', id, repository, bytes, why: whyGivenUp(record, clock()) });
     }
     return removed;
+  }
+
+  async #end(id: string): Promise<void> {
+    this.#busy.add(id);
+    await this.#drop(id).finally(() => this.#busy.delete(id));
   }
 
   async #receive(
@@ -282,6 +296,15 @@ async function readInto(session: Session, path: string): Promise<void> {
     }
   } finally {
     await file.close();
+  }
+}
+
+async function sizeOf(path: string): Promise<number> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return 0; // nothing was appended yet
+    throw error;
   }
 }
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { setImmediate as nextTick } from 'node:timers/promises';
 import { z } from 'zod';
 import type { Settings } from '../config/settings.js';
-import type { Candidate, CollectHow, CollectReport } from '../content/collect-garbage.js';
+import type { Candidate, CollectHow, TidyReport } from '../content/collect-garbage.js';
 import { rollBackTag, type RolledBack } from '../content/roll-back-tag.js';
 import type { ScrubFinding, ScrubHow, ScrubReport } from '../content/scrub.js';
 import type { Engine } from '../core/engine.js';
@@ -20,7 +20,7 @@ import { problemOf, type Problem } from './errors.js';
 
 /** What works on images in the background, as far as operators ask for it. */
 export interface ImageControls {
-  collect(how: CollectHow): Promise<CollectReport>;
+  collect(how: CollectHow): Promise<TidyReport>;
   scrub(how: ScrubHow): Promise<ScrubReport>;
   /** A plan for each repository, as it is made. @throws MillpondError not-found */
   plan(how: PlanHow): AsyncIterable<ImagePlan>;
@@ -66,7 +66,7 @@ export interface ErrorLine {
 export type ControlLine<Item, Report> =
   ({ readonly type: 'item' } & Item) | ({ readonly type: 'end' } & Report) | ErrorLine;
 export type PlanLine = ControlLine<ImagePlan, { readonly plans: number }>;
-export type CollectLine = ControlLine<Candidate, CollectReport>;
+export type CollectLine = ControlLine<Candidate, TidyReport>;
 export type ScrubLine = ControlLine<ScrubFinding, ScrubReport & { readonly bad: readonly BadBlob[] }>;
 
 const PAGE = 1_000;

@@ -184,6 +184,11 @@ const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (registry, account)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- when the tag was last pushed; moved_at stays when it is pushed again with the image that it has
+  ALTER TABLE tags ADD COLUMN pushed_at INTEGER NOT NULL DEFAULT 0;
+  UPDATE tags SET pushed_at = moved_at;
+  `,
 ];
 
 /** @throws MillpondError conflict when the database was written by a newer Millpond */

@@ -13,6 +13,7 @@ import { migrate } from './migrations.js';
 import { MirrorStore } from './mirrors.js';
 import { RegistryLimitStore } from './registry-limits.js';
 import { RepositoryStore } from './repositories.js';
+import { RetentionStore } from './retention.js';
 import { RunStore } from './runs.js';
 import { TagStore } from './tags.js';
 import { TokenStore } from './tokens.js';
@@ -26,6 +27,7 @@ export interface Store {
   readonly blobs: BlobRecords;
   readonly badBlobs: BadBlobs;
   readonly garbage: GarbageStore;
+  readonly retention: RetentionStore;
   readonly cachedImages: CachedImages;
   readonly manifests: ManifestStore;
   readonly repositories: RepositoryStore;
@@ -52,6 +54,7 @@ export function openStore(file: string): Store {
     blobs: new BlobRecords(db),
     badBlobs: new BadBlobs(db),
     garbage: new GarbageStore(db),
+    retention: new RetentionStore(db),
     cachedImages: new CachedImages(db),
     manifests: new ManifestStore(db),
     repositories: new RepositoryStore(db),

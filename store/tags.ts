@@ -37,10 +37,11 @@ export class TagStore {
 
   constructor(db: Database.Database) {
     this.#set = db.prepare(`
-      INSERT INTO tags (repository, tag, digest, moved_at, checked_at)
-      VALUES (@repository, @tag, @digest, @at, @checkedAt)
+      INSERT INTO tags (repository, tag, digest, moved_at, pushed_at, checked_at)
+      VALUES (@repository, @tag, @digest, @at, @at, @checkedAt)
       ON CONFLICT (repository, tag) DO UPDATE SET
         moved_at = CASE WHEN digest = @digest THEN moved_at ELSE @at END,
+        pushed_at = @at,
         digest = @digest,
         checked_at = coalesce(@checkedAt, checked_at)`);
     this.#get = db.prepare('SELECT * FROM tags WHERE repository = ? AND tag = ?');

@@ -1,10 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Settings } from '../config/settings.js';
 import type { BlobStore } from '../content/blobs.js';
-import { collectGarbage, type CollectHow, type CollectReport } from '../content/collect-garbage.js';
+import { collectGarbage, type CollectHow, type TidyReport } from '../content/collect-garbage.js';
 import { evictCached } from '../content/evict-cached.js';
 import type { Layout } from '../content/layout.js';
 import { removeStaleFetches } from '../content/reconcile-blobs.js';
+import { retireTags } from '../content/retire-tags.js';
 import { SCRUB_BUDGET, scrubBlobs, type ScrubHow, type ScrubOptions, type ScrubReport } from '../content/scrub.js';
 import type { Uploads } from '../content/uploads.js';
 import { MillpondError } from '../core/errors.js';
@@ -17,7 +18,7 @@ export interface ImagesUpkeepOptions {
   readonly layout: Layout;
   readonly blobs: BlobStore;
   readonly uploads: Pick<Uploads, 'removeAbandoned'>;
-  readonly settings: () => Pick<Settings, 'registry' | 'registries'>;
+  readonly settings: () => Pick<Settings, 'registry' | 'registries' | 'images'>;
   /** Fetches a blob from upstream for one of the repositories and stores it; false when nobody has it. */
   readonly refetch: ScrubOptions['refetch'];
   readonly log: Log;
@@ -64,32 +65,58 @@ export class ImagesUpkeep {
     await Promise.allSettled(this.#jobs);
   }
 
-  /** Uploads and fetches that were given up, what is over the limit of each registry, and what nothing needs. */
+  /** Fetches that were given up, what is over the limit of each registry, and all that `collect` removes. */
   async tidy(): Promise<void> {
-    const { uploads, layout, settings, clock, log } = this.options;
-    const { registry, registries } = settings();
-    const abandoned = await uploads.removeAbandoned(clock() - registry.keep.grace * 1000);
+    const { layout, settings, clock, log } = this.options;
     const stale = await removeStaleFetches(layout, clock() - STALE_FETCH_MS);
-    if (abandoned + stale > 0)
-      log.info({ uploads: abandoned, fetches: stale }, 'transfers that were given up were removed');
-    for (const { name, onDemand } of registries.values()) {
+    if (stale > 0) log.info({ fetches: stale }, 'fetches that were given up were removed');
+    for (const { name, onDemand } of settings().registries.values()) {
       if (!onDemand) continue;
-      const { before, after, images } = await evictCached(
+      const { before, after, images, blobs } = await evictCached(
         this.options,
         { registry: name, keep: onDemand.keep, pin: onDemand.pin },
         this.#stop.signal,
       );
       const text = `images of ${name} made room: ${formatBytes(before)} are ${formatBytes(after)} now`;
-      if (images > 0) log.info({ registry: name, images }, text);
+      if (images + blobs > 0) log.info({ registry: name, images, blobs }, text);
     }
-    const { left, removed, bytes } = await this.collect();
-    if (left + removed > 0) log.info({ left, removed, bytes }, `garbage collection set ${formatBytes(bytes)} free`);
+    await this.collect();
   }
 
-  /** @throws the signal's reason, also when the program is being stopped */
-  collect(how: CollectHow = {}): Promise<CollectReport> {
-    const { keep } = this.options.settings().registry;
-    return this.#job(how, (signal) => collectGarbage({ ...this.options, keep }, { ...how, signal }));
+  /**
+   * Uploads that were given up, tags that a rule of `registry.retention` lets go, and what nothing needs; what was removed
+   * is logged.
+   * @throws the signal's reason, also when the program is being stopped
+   */
+  collect(how: CollectHow = {}): Promise<TidyReport> {
+    return this.#job(how, (signal) => this.#collect({ ...how, signal }));
+  }
+
+  async #collect(how: CollectHow): Promise<TidyReport> {
+    const { uploads, clock, log } = this.options;
+    const settings = this.options.settings();
+    const { keep } = settings.registry;
+    const isLogged = !how.dryRun;
+    const abandoned = await uploads.removeAbandoned(clock() - keep.grace * 1000, how);
+    if (isLogged && abandoned > 0) log.info({ uploads: abandoned }, 'uploads that were given up were removed');
+    const tags = await retireTags({ ...this.options, settings }, isLogged ? this.#loggingTags(how) : how);
+    const { left, removed, bytes } = await collectGarbage({ ...this.options, keep }, how);
+    if (isLogged && left + removed > 0)
+      log.info({ left, removed, bytes }, `garbage collection set ${formatBytes(bytes)} free`);
+    return { uploads: abandoned, tags, left, removed, bytes };
+  }
+
+  /** A line for each tag: whoever misses one finds out why it is gone. */
+  #loggingTags(how: CollectHow): CollectHow {
+    const { log } = this.options;
+    return {
+      ...how,
+      onCandidate: (candidate) => {
+        const { repository, why } = candidate;
+        if (candidate.kind === 'tag') log.info({ repository, tag: candidate.tag, why }, 'a tag was removed by a rule');
+        return how.onCandidate?.(candidate);
+      },
+    };
   }
 
   /** @throws the signal's reason, also when the program is being stopped */

@@ -1,3 +1,4 @@
+import { keptByRule, type RetentionRule } from '../../core/oci/retention.js';
 import type { Run } from '../../core/run.js';
 import { formatBytes, formatCount } from '../../core/units.js';
 import type { TagView } from '../image-manifest.js';
@@ -24,6 +25,8 @@ export interface RepositoryPage {
   /** The newest runs, newest first. */
   readonly runs: readonly Run[];
   readonly address: ClientAddress;
+  /** Rules by which its tags go, in the order in which they are asked. */
+  readonly retention: readonly RetentionRule[];
 }
 
 /** Platforms that are named in a row of a table. */
@@ -46,6 +49,7 @@ export function renderRepository(frame: PageFrame, page: RepositoryPage): string
     paused: status?.paused && { time: timeOrNull(status.paused.at, now), reason: status.paused.reason },
     origin: originWords(repository),
     facts: factsOf(repository, now),
+    retention: page.retention.map(retentionRow),
     mirrored: status && mirroredFacts(status, now),
     upstream: page.registry && registryRow(page.registry, now),
     commands: shownTag === null ? [] : pullCommands(address, name, shownTag),
@@ -97,6 +101,11 @@ function factsOf({ size, tags, madeTags, movedAt, pulledAt, pulls, createdAt }: 
     pulls: formatCount(pulls),
     since: timeOrNull(createdAt, now),
   };
+}
+
+function retentionRow(rule: RetentionRule, index: number): object {
+  const tags = rule.tags.length === 0 ? 'all tags' : rule.tags.join(', ');
+  return { tags: index === 0 ? tags : `${tags} that no rule above names`, keeps: keptByRule(rule) };
 }
 
 function mirroredFacts(status: ImageStatus, now: number): object {

@@ -1,4 +1,5 @@
 import { Router, type NextFunction, type Request, type Response } from 'express';
+import { retentionOf } from '../../content/retire-tags.js';
 import { catalogueData, repositoryData, runOf, tagData, tagsData } from '../api/images.js';
 import { readText } from '../api/query.js';
 import { manifestView, tagWithHistory, type TagView } from '../image-manifest.js';
@@ -87,6 +88,7 @@ async function answerRepository({ deps, frameOf, repository, req, res }: Asked):
     registry: registryViewOf(deps, name),
     shownTag: deps.store.tags.get(name, 'latest')?.tag ?? mostPulled(tags)?.tag ?? null,
     runs: status ? publicRuns(deps, name, RECENT_RUNS) : [],
+    retention: retentionOf({ store: deps.store, settings: deps.settings() }, name),
   };
   const events = status ? { events: eventsOf(name) } : {};
   sendPage(req, res, {

@@ -15,7 +15,9 @@ registries:
   quay.io: { url: "https://quay.io" }
 images:
   - { from: ${MIRRORED}, tags: ["*"], schedule: manual }
-registry: { push: ["lab/**"] }
+registry:
+  push: ["lab/**"]
+  retention: [{ repositories: ["lab/ci/*"], tags: ["nightly-*"], keep_newest: 1, older_than: 30d }]
 `;
 
 export const PLAN: ImagePlan = {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { shortDigest } from '../../core/oci/digest.js';
 import { DAY, type ImageStore } from '../content/image-store.js';
@@ -185,6 +185,47 @@ describe('millpond images gc', () => {
     expect(images.isGone(first)).toBe(true);
     expect(images.isWhole('lab/app', second)).toBe(true);
     expect((await run('images', 'gc')).stdout).toBe('Nothing was removed: all of it is needed.\n');
+  });
+});
+
+describe('millpond images gc, of what a rule and nobody keeps', () => {
+  beforeEach(async () => {
+    await images.push('lab/ci/app', first, { tags: ['nightly-1', 'stable'] });
+    images.now += DAY;
+    await images.push('lab/ci/app', second, { tags: ['nightly-2'] });
+    const upload = { id: 'given-up', repository: 'lab/app', algorithm: 'sha256', at: images.now };
+    images.store.uploads.add(upload);
+    mkdirSync(images.layout.uploadsFolder, { recursive: true });
+    writeFileSync(images.layout.upload('given-up'), 'part');
+    images.now += 40 * DAY;
+  });
+
+  it('says why each would go', async () => {
+    const { stdout } = await run('images', 'gc', '--dry-run');
+    expect(stdout.split('\n')).toEqual([
+      '                  4 B  an upload to lab/app on which nothing has happened for 40 d',
+      `${shortDigest(first.digest)}      0 B  lab/ci/app:nightly-1: pushed 41 d ago; ` +
+        'rule 1 of registry.retention keeps the newest and what was pushed within 30 d',
+      '1 upload and 1 tag would be removed; nothing was changed.',
+      '',
+    ]);
+    expect(images.store.tags.names('lab/ci/app', '', 9)).toEqual(['nightly-1', 'nightly-2', 'stable']);
+    expect(existsSync(images.layout.upload('given-up'))).toBe(true);
+  });
+
+  it('removes the same, and the tag can be rolled back', async () => {
+    const dry = await json('images', 'gc', '--dry-run');
+    const lines = await json('images', 'gc');
+    expect(lines).toEqual(dry);
+    expect(lines).toMatchObject([
+      { kind: 'upload', id: 'given-up', repository: 'lab/app', bytes: 4 },
+      { kind: 'tag', repository: 'lab/ci/app', tag: 'nightly-1', digest: first.digest },
+      { type: 'end', uploads: 1, tags: 1, removed: 0 },
+    ]);
+    expect(existsSync(images.layout.upload('given-up'))).toBe(false);
+    expect(images.store.tags.names('lab/ci/app', '', 9)).toEqual(['nightly-2', 'stable']);
+    expect((await run('images', 'gc')).stdout).toBe('Nothing was removed: all of it is needed.\n');
+    expect((await run('images', 'rollback', 'lab/ci/app', 'nightly-1')).code).toBe(0);
   });
 });
 

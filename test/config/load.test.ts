@@ -31,6 +31,7 @@ describe('parseSettings', () => {
       registry: {
         push: [],
         immutable: [],
+        retention: [],
         maxManifest: 4_194_304,
         scrub: { rate: 25_000_000 },
         keep: { untagged: 604_800, history: 10, grace: 86_400 },
@@ -70,6 +71,9 @@ sync: { concurrency: 8, per_host: 1, jitter: 0s, reserve: 500GB, bandwidth: 2Gbi
 registry:
   push: ["lab/*", hosted/**]
   immutable: v*
+  retention:
+    - { repositories: lab/**, tags: ["nightly-*"], keep_newest: 10, older_than: 30d }
+    - { repositories: [lab/ci/*], unpulled_for: 90d }
   max_manifest: 16MiB
   scrub: { rate: 100MB/s }
   keep: { untagged: 1h, history: 0, grace: 2h }`);
@@ -100,6 +104,16 @@ registry:
       registry: {
         push: ['lab/*', 'hosted/**'],
         immutable: ['v*'],
+        retention: [
+          {
+            ...{ repositories: ['lab/**'], tags: ['nightly-*'] },
+            ...{ keepNewest: 10, olderThan: 2_592_000, unpulledFor: null },
+          },
+          {
+            ...{ repositories: ['lab/ci/*'], tags: [] },
+            ...{ keepNewest: null, olderThan: null, unpulledFor: 7_776_000 },
+          },
+        ],
         maxManifest: 16_777_216,
         scrub: { rate: 100_000_000 },
         keep: { untagged: 3_600, history: 0, grace: 7_200 },

@@ -136,6 +136,41 @@ describe('registry', () => {
     ['registry: { push: ["*/*/*/*"] }', 'registry.push[0]: "*/*/*/*" has more than 3 wildcards'],
     ['registry: { push: "" }', 'registry.push: the pattern is empty; "**" stands for all'],
     ['registry: { immutable: ["v["] }', 'registry.immutable[0]: "v[" has a bracket or brace that is not whole'],
+    [
+      'registry: { retention: [{ repositories: "lab/**" }] }',
+      'registry.retention[0]: has no limit, and would let all of its tags go: give at least one of keep_newest, older_than',
+    ],
+    ['registry: { retention: [{ older_than: 1d }] }', 'registry.retention[0].repositories: is missing'],
+    ['registry: { retention: [{ repositories: [], older_than: 1d }] }', 'retention[0].repositories: the list is empty'],
+    ['registry: { retention: { repositories: x } }', 'registry.retention: {"repositories":"x"} is not a list'],
+    [
+      'registry: { retention: [{ repositories: "lab/x:1", older_than: 1d }] }',
+      'registry.retention[0].repositories: "lab/x:1" holds ":"',
+    ],
+    [
+      'registry: { retention: [{ repositories: lab/x, tags: ["v["], older_than: 1d }] }',
+      'registry.retention[0].tags[0]: "v[" has a bracket or brace that is not whole',
+    ],
+    [
+      'registry: { retention: [{ repositories: lab/x, keep_newest: 0 }] }',
+      'registry.retention[0].keep_newest: 0 is not a whole number of 1 to 1000',
+    ],
+    [
+      'registry: { retention: [{ repositories: lab/x, older_than: 30 }] }',
+      'registry.retention[0].older_than: 30 is not a duration of 1h to 3650d: write it as 90s, 15m, 1h30m or 7d',
+    ],
+    [
+      'registry: { retention: [{ repositories: lab/x, unpuled_for: 30d }] }',
+      'registry.retention[0].unpuled_for: unknown key; did you mean "unpulled_for"?',
+    ],
+    [
+      `registry: { retention: [${Array(101).fill('{ repositories: x, older_than: 1d }').join(', ')}] }`,
+      'registry.retention: there are more than 100 rules',
+    ],
+    [
+      `registry: { retention: [{ repositories: [lab/x, r/x], older_than: 1d }] }\nregistries: { r: { ${URL} } }`,
+      'registry.retention[0].repositories[1]: "r/x" names repositories of the registry "r", which go by its own rules',
+    ],
     ['registry: { max_manifest: 17MiB }', 'registry.max_manifest: "17MiB" is not a size of 1MiB to 16MiB'],
     ['registry: { max_manifest: 1MB }', 'registry.max_manifest: "1MB" is not a size of 1MiB to 16MiB'],
     ['registry: { scrub: { rate: 1kB/s } }', 'registry.scrub.rate: "1kB/s" is not a rate of 1MB/s to 10GB/s'],

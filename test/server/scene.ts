@@ -217,7 +217,7 @@ export function makeSettings(
     registries: new Map(),
     images: new Map(),
     registry: {
-      ...{ push: [], immutable: [], maxManifest: 4 * 1024 * 1024, scrub: { rate: 25_000_000 } },
+      ...{ push: [], immutable: [], retention: [], maxManifest: 4 * 1024 * 1024, scrub: { rate: 25_000_000 } },
       keep: { untagged: 604_800, history: 10, grace: 86_400 },
     },
     mirrors: new Map(mirrors.map((mirror) => [mirror.name, mirror])),

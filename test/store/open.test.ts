@@ -43,6 +43,25 @@ describe('openStore', () => {
     db.close();
   });
 
+  test('takes a database of an older program as it is: a tag was last pushed when it moved', async () => {
+    const file = await databaseFile();
+    openStore(file).close();
+    const db = new Database(file);
+    const version = db.pragma('user_version', { simple: true }) as number;
+    db.exec(`
+      ALTER TABLE tags DROP COLUMN pushed_at;
+      INSERT INTO repositories (name, origin, created_at) VALUES ('lab/app', 'hosted', 1);
+      PRAGMA foreign_keys = OFF;
+      INSERT INTO tags (repository, tag, digest, moved_at) VALUES ('lab/app', 'old', 'sha256:1', 4711)`);
+    db.pragma(`user_version = ${version - 1}`);
+    db.close();
+    const store = openStore(file);
+    expect(store.retention.page('lab/app', '', 9)).toEqual([
+      { tag: 'old', digest: 'sha256:1', pushedAt: 4711, pulledAt: null },
+    ]);
+    store.close();
+  });
+
   test('undoes a transaction that throws, and refuses work that is not done at once', async () => {
     const store = openStore(await databaseFile());
     const add = () => store.runs.add({ mirror: 'pond', trigger: 'manual', attempt: 1, force: false, queuedAt: 1 });

@@ -2,9 +2,9 @@ import { existsSync, mkdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import type { Settings } from '../../config/settings.js';
 import { Uploads } from '../../content/uploads.js';
-import { createLog } from '../../platform/log.js';
+import { createLog, type Log } from '../../platform/log.js';
 import { ImagesUpkeep, type ImagesUpkeepOptions } from '../../sync/images-upkeep.js';
-import { DAY, ImageStore } from '../content/image-store.js';
+import { DAY, HOUR, ImageStore } from '../content/image-store.js';
 import { buildImage, contentOf, type Content } from '../fixtures/image-builder.js';
 
 let here: ImageStore;
@@ -15,11 +15,19 @@ beforeEach(async () => {
 const image = buildImage({ seed: 'one' });
 const [config] = image.blobs as [Content, Content];
 
-function settings(keep: number): Pick<Settings, 'registry' | 'registries'> {
+function settings(keep: number): Pick<Settings, 'registry' | 'registries' | 'images'> {
   const onDemand = { allow: ['**'], keep, recheck: 600, zones: [], pin: [] };
   const quay = { name: 'quay.io', url: 'https://quay.io', credentials: null, budget: null, alias: null };
   return {
-    registry: { push: [], immutable: [], maxManifest: 4_194_304, scrub: { rate: 25_000_000 }, keep: here.keep },
+    images: new Map(),
+    registry: {
+      push: [],
+      immutable: [],
+      retention: [],
+      maxManifest: 4_194_304,
+      scrub: { rate: 25_000_000 },
+      keep: here.keep,
+    },
     registries: new Map([['quay.io', { ...quay, onDemand, privateAddresses: false }]]),
   };
 }
@@ -57,6 +65,35 @@ describe('ImagesUpkeep', () => {
     expect(here.store.repositories.get('quay.io/app')).toBeUndefined();
     expect(here.store.blobs.total().count).toBe(3);
     expect(here.isWhole('lab/app', image)).toBe(true);
+  });
+
+  test('logs each tag that a rule lets go, and blobs alone that made room; nothing of a dry run', async () => {
+    await here.push('lab/app', image, { tags: ['old'] });
+    const blob = contentOf('application/octet-stream', 'of no image');
+    await here.pushBlob('quay.io/app', blob, 'cached');
+    here.now += HOUR / 2; // longer than what was just asked for is spared, and within the grace
+    const lines: [object, string][] = [];
+    const log = { ...createLog('silent'), info: (details: object, text: string) => void lines.push([details, text]) };
+    const rule = { repositories: ['lab/*'], tags: [], keepNewest: null, olderThan: 60, unpulledFor: null };
+    const { registry, ...rest } = settings(0);
+    const one = upkeep({
+      settings: () => ({ ...rest, registry: { ...registry, retention: [rule] } }),
+      log: log as unknown as Log,
+    });
+    await one.collect({ dryRun: true });
+    expect(lines).toEqual([]);
+    await one.tidy();
+    expect(lines).toEqual([
+      [{ registry: 'quay.io', images: 0, blobs: 1 }, 'images of quay.io made room: 11 B are 0 B now'],
+      [
+        {
+          ...{ repository: 'lab/app', tag: 'old' },
+          why: 'pushed 30 min ago; rule 1 of registry.retention keeps what was pushed within 1 min',
+        },
+        'a tag was removed by a rule',
+      ],
+    ]);
+    expect(here.store.tags.count('lab/app')).toBe(0);
   });
 
   test('works again and again, also after a failure, and not any more once it is stopped', async () => {
@@ -119,9 +156,9 @@ describe('ImagesUpkeep', () => {
     here.now += 31 * DAY;
     const paces: number[] = [];
     for (const rate of [1_000_000, 10_000_000]) {
-      const { registry, registries } = settings(1e9);
+      const { registry, ...rest } = settings(1e9);
       const scrubWait = (ms: number): Promise<void> => Promise.resolve(void paces.push(Math.round(ms)));
-      await upkeep({ settings: () => ({ registries, registry: { ...registry, scrub: { rate } } }), scrubWait }).scrub();
+      await upkeep({ settings: () => ({ ...rest, registry: { ...registry, scrub: { rate } } }), scrubWait }).scrub();
       here.now += 31 * DAY;
     }
     expect(paces).toEqual([1049, 951, 105, 95]);

@@ -148,4 +148,24 @@ describe('/images/<repository>', () => {
     expect(text).toContain('docker pull mirror.example.edu/lab/tool:1');
     for (const absent of ['Where it comes from', '>Runs<', 'hosts.toml']) expect(text).not.toContain(absent);
   });
+
+  it('says by which rules pushed tags go', async () => {
+    const limits = { keepNewest: null, olderThan: null, unpulledFor: null };
+    const retention = [
+      { ...limits, repositories: ['lab/*'], tags: ['nightly-*'], keepNewest: 10, olderThan: 2_592_000 },
+      { ...limits, repositories: ['lab/other'], tags: [], keepNewest: 7 },
+      { ...limits, repositories: ['**'], tags: [], unpulledFor: 7_776_000 },
+    ];
+    scene.settings = { ...scene.settings, registry: { ...scene.settings.registry, retention } };
+    await storeImage(scene, buildImage({ seed: 'l' }), { repository: 'lab/tool', origin: 'hosted', tags: ['1'] });
+    const text = await page('/images/lab/tool');
+    expect(text).toContain(
+      '<dt>Retention of nightly-*</dt><dd>keeps the newest 10 and what was pushed within 30 d</dd>',
+    );
+    expect(text).toContain(
+      '<dt>Retention of all tags that no rule above names</dt><dd>keeps what was pulled or pushed within 90 d</dd>',
+    );
+    expect(text).not.toContain('the newest 7');
+    expect(await page()).not.toContain('Retention of');
+  });
 });
