@@ -27,7 +27,9 @@ export class MirrorStore {
       ON CONFLICT (mirror) DO UPDATE SET paused_at = @at, pause_reason = @reason`);
     this.#setNextDue = db.prepare(`
       INSERT INTO mirrors (mirror, next_due_at) VALUES (@mirror, @at)
-      ON CONFLICT (mirror) DO UPDATE SET next_due_at = @at`);
+      ON CONFLICT (mirror) DO UPDATE SET next_due_at = @at
+      -- what stands there already would be flushed to the disk all the same
+      WHERE next_due_at IS NOT @at`);
     this.#setStaging = db.prepare(`
       INSERT INTO mirrors (mirror, staging_base, staging_state) VALUES (@mirror, @base, @state)
       ON CONFLICT (mirror) DO UPDATE SET staging_base = @base, staging_state = @state`);

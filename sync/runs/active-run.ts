@@ -114,6 +114,7 @@ export class ActiveRun {
   }
 
   #enter(phase: RunPhase): void {
+    if (phase === this.run.phase) return; // recorded already: each record waits for the disk
     if (phase !== 'pull') this.progress = null;
     this.run = this.options.store.runs.update(this.run.id, { phase });
     this.options.onChange('run.phase', this.run);
