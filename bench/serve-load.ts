@@ -24,7 +24,7 @@ export async function requestsASecond(
 ): Promise<number> {
   const script = join(load.folder, 'requests.lua');
   writeFileSync(script, scriptOf(load.requests, load.status));
-  const options = ['-t1', `-c${load.connections}`, `-d${load.seconds}s`, '-s', script];
+  const options = ['-t1', `-c${load.connections}`, `-d${load.seconds}s`, '--timeout', '30s', '-s', script];
   const text = await outputOf('wrk', [...options, server.url]);
   const ended = server.child.exitCode !== null || server.child.signalCode !== null;
   if (ended) throw new Error(`${server.name} has ended meanwhile`);

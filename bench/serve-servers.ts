@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { PACKAGE_ROOT } from '../platform/package-root.js';
@@ -34,7 +34,7 @@ export async function startOurs(bench: Workbench, upstream: string): Promise<{ s
   return { server, root: join(folder, 'data', 'public') };
 }
 
-/** nginx as a mirror would run it on one core. */
+/** nginx as a mirror would run it, with the one process that a worker is. */
 export async function startNginx(bench: Workbench, root: string): Promise<FileServer> {
   const folder = bench.newFolder();
   mkdirSync(join(folder, 'temp'));
@@ -44,8 +44,7 @@ export async function startNginx(bench: Workbench, root: string): Promise<FileSe
   );
   writeFileSync(
     join(folder, 'nginx.conf'),
-    `daemon off; pid ${folder}/pid; error_log stderr crit; worker_processes 1; worker_rlimit_nofile 10000;
-     ${process.getuid?.() === 0 ? 'user root;' : ''}
+    `daemon off; master_process off; pid ${folder}/pid; error_log stderr crit; worker_rlimit_nofile 10000;
      events { worker_connections 8000; }
      http {
        ${temporary.join(' ')}
@@ -60,8 +59,7 @@ export async function startNginx(bench: Workbench, root: string): Promise<FileSe
   });
   const url = `http://127.0.0.1:${port}/${MIRROR}/`;
   await untilAnswered(url, child);
-  const [worker] = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').split(' ');
-  return { name: 'nginx', url, child, pid: Number(worker) };
+  return { name: 'nginx', url, child, pid: child.pid ?? NaN };
 }
 
 /** express.static as most programs use it. */

@@ -6,7 +6,14 @@ import { BodyWriter } from './body-writer.js';
 import { INDEX_CACHE } from './cache-rules.js';
 import { evaluateConditions, type Validators } from './conditions.js';
 import { chooseFormat, formatListing, type FormattedListing, type ListingFormat } from './listing-formats.js';
-import { buildListing, readListingQuery, type Listing, type ListingPlace, type ListingRenderer } from './listing.js';
+import {
+  buildListing,
+  readListingQuery,
+  type Listing,
+  type ListingPlace,
+  type ListingQuery,
+  type ListingRenderer,
+} from './listing.js';
 import type { FolderEntry } from './read-folder.js';
 import { sendBody, sendShortAnswer, type Sent } from './short-answer.js';
 
@@ -18,6 +25,14 @@ export interface ServedFolder {
   read(): Promise<readonly FolderEntry[] | undefined>;
 }
 
+/** Listings of one folder that were rendered before, by their form. */
+export interface KeptListings {
+  /** Bytes that are kept of one. */
+  readonly largest: number;
+  get(form: string): Buffer | undefined;
+  set(form: string, body: Buffer): void;
+}
+
 /** Entries that are rendered and written at a time. */
 const ROWS = 500;
 
@@ -27,15 +42,15 @@ const PAGE_POLICY =
 const DATA_POLICY = "default-src 'none'; sandbox";
 
 /**
- * Answers GET or HEAD with the listing in the format that was asked for, sent as it is made.
+ * Answers GET or HEAD with the listing in the format that was asked for: at once where it is kept, else sent as it is made.
  * @returns undefined, with nothing written, when the tree was taken away before its entries were read
  */
-export async function sendListing(
+export function sendListing(
   request: IncomingMessage,
   response: ServerResponse,
   folder: ServedFolder,
-  options: { query: string; renderer: ListingRenderer; now: number },
-): Promise<Sent | undefined> {
+  options: { query: string; renderer: ListingRenderer; now: number; kept?: KeptListings },
+): Sent | Promise<Sent | undefined> {
   const format = chooseFormat(options.query, request.headers.accept);
   const validators = listingValidators(folder, format, options.now);
   const common = {
@@ -57,11 +72,50 @@ export async function sendListing(
     response.writeHead(200, headers);
     return sendBody(response, 200);
   }
+  const asked = readListingQuery(options.query);
+  // there are few orders and no end of filters
+  const kept = asked.filter === '' ? options.kept : undefined;
+  const form = `${format} ${asked.sort.column} ${asked.sort.order}`;
+  const known = kept?.get(form);
+  if (known) {
+    response.writeHead(200, headers);
+    return sendBody(response, 200, known);
+  }
+  return makeListing(response, folder, { asked, headers, formatted, keep: kept && keepingAs(kept, form) });
+}
+
+/** What is kept once all of it was made, unless it is too large. */
+interface Keep {
+  add(text: string): void;
+  end(): void;
+}
+
+function keepingAs(kept: KeptListings, form: string): Keep {
+  let [pieces, bytes]: [Buffer[], number] = [[], 0];
+  return {
+    add(text) {
+      if (bytes > kept.largest) return;
+      const piece = Buffer.from(text);
+      bytes += piece.length;
+      if (bytes > kept.largest) pieces = [];
+      else pieces.push(piece);
+    },
+    end() {
+      if (bytes <= kept.largest) kept.set(form, Buffer.concat(pieces));
+    },
+  };
+}
+
+async function makeListing(
+  response: ServerResponse,
+  folder: ServedFolder,
+  how: { asked: ListingQuery; headers: OutgoingHttpHeaders; formatted: FormattedListing; keep: Keep | undefined },
+): Promise<Sent | undefined> {
   const entries = await folder.read();
   if (!entries) return undefined;
-  const listing = await buildListing(folder.place, entries, readListingQuery(options.query));
-  response.writeHead(200, headers);
-  return streamListing(response, listing, formatted);
+  const listing = await buildListing(folder.place, entries, how.asked);
+  response.writeHead(200, how.headers);
+  return streamListing(response, listing, how.formatted, how.keep);
 }
 
 /**
@@ -81,16 +135,25 @@ function pageHeaders(format: ListingFormat, renderer: ListingRenderer): Outgoing
   return { 'X-Content-Type-Options': 'nosniff', ...policy, ...(format === 'html' ? renderer.headers : {}) };
 }
 
-async function streamListing(response: ServerResponse, listing: Listing, formatted: FormattedListing): Promise<Sent> {
+async function streamListing(
+  response: ServerResponse,
+  listing: Listing,
+  formatted: FormattedListing,
+  keep: Keep | undefined,
+): Promise<Sent> {
   const writer = new BodyWriter(response);
   let pending = formatted.head(listing);
   for (let start = 0; start < listing.entries.length; start += ROWS) {
     pending += formatted.rows(listing.entries.slice(start, start + ROWS), start === 0);
     if (start + ROWS >= listing.entries.length) break;
+    keep?.add(pending);
     if (!(await writer.write(pending))) return { status: 200, bytes: writer.bytes, complete: false };
     pending = '';
     await setImmediate();
   }
-  const complete = await writer.end(pending + formatted.foot(listing));
+  pending += formatted.foot(listing);
+  keep?.add(pending);
+  keep?.end();
+  const complete = await writer.end(pending);
   return { status: 200, bytes: writer.bytes, complete };
 }
