@@ -71,6 +71,7 @@ export async function benchServe(given: ServeBenchOptions): Promise<void> {
     for (const [name, row] of Object.entries(ROWS))
       if (options.only === undefined || options.only.includes(name))
         await row({ workbench, report, options, files, ours, nginx, root });
+    await workbench.end(ours.child);
   });
 }
 

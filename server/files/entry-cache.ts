@@ -3,6 +3,7 @@ import type { PublishedTrees, PublishedTreesOfMirror } from '../../content/publi
 import type { TreePath } from '../../core/tree-path.js';
 import { descriptorLimit } from '../../platform/descriptor-limit.js';
 import type { FileFacts } from './file-facts.js';
+import type { Rendered } from './listing-response.js';
 import type { FoundFolder } from './open-entry.js';
 import type { SharedHandle } from './shared-handle.js';
 
@@ -34,11 +35,17 @@ export interface KnownAbsence<Answer> extends Known {
 }
 
 /** A listing of a folder, rendered in one of its forms. */
-export interface KnownListing extends Known {
+interface KnownListing extends Known {
   readonly kind: 'listing';
   readonly body: Buffer;
   /** What else than the folder it was rendered from. */
   readonly madeWith: unknown;
+}
+
+/** A listing that is being made. */
+interface Rendering extends Known {
+  readonly madeWith: unknown;
+  readonly rendered: Promise<Rendered>;
 }
 
 /** Bytes. Absences have a room of their own: whoever asks for made-up names drives out no file. */
@@ -65,6 +72,7 @@ export class EntryCache<Answer> {
   readonly #entries: LRUCache<string, KnownFile | KnownFolder | KnownListing>;
   readonly #absences: LRUCache<string, KnownAbsence<Answer>>;
   readonly #open: LRUCache<KnownFile, true>;
+  readonly #rendering = new Map<string, Rendering>();
 
   constructor(
     private readonly trees: PublishedTrees,
@@ -112,8 +120,26 @@ export class EntryCache<Answer> {
     return known?.kind === 'listing' && known.madeWith === madeWith && this.#stands(known) ? known.body : undefined;
   }
 
-  setListing(path: string, form: string, known: KnownListing): void {
-    this.#entries.set(`${path}\0${form}`, known);
+  /** Keeps what `render` gives; those who ask for the same at the same time wait for the same. */
+  async makeListing(
+    path: string,
+    form: string,
+    how: Known & { readonly madeWith: unknown; render(): Promise<Rendered> },
+  ): Promise<Rendered> {
+    const key = `${path}\0${form}`;
+    const { mirror, path: below, trees, madeWith } = how;
+    const known = { mirror, path: below, trees, madeWith };
+    const others = this.#rendering.get(key);
+    if (others?.trees === how.trees && others.madeWith === how.madeWith) return others.rendered;
+    const own = { ...known, rendered: how.render() };
+    this.#rendering.set(key, own);
+    try {
+      const body = await own.rendered;
+      if (body instanceof Buffer) this.#entries.set(key, { ...known, kind: 'listing', body });
+      return body;
+    } finally {
+      if (this.#rendering.get(key) === own) this.#rendering.delete(key);
+    }
   }
 
   /** Bytes that may be kept of one listing. */

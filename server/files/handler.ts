@@ -12,7 +12,7 @@ import { INDEX_CACHE } from './cache-rules.js';
 import { EntryCache, type CacheLimits, type KnownAbsence, type KnownFile, type KnownFolder } from './entry-cache.js';
 import { sendFile } from './file-response.js';
 import { EntryFinder, type Wanted } from './find-entry.js';
-import { sendListing } from './listing-response.js';
+import { sendListing, type Rendered } from './listing-response.js';
 import type { ListingRenderer } from './listing.js';
 import { LOOKUP_TRIES, openEntry } from './open-entry.js';
 import { readFolder } from './read-folder.js';
@@ -256,9 +256,8 @@ function sendFolder(
   const kept = {
     largest: cache.largestListing,
     get: (form: string) => cache.listing(key, form, madeWith),
-    set: (form: string, body: Buffer) => {
-      cache.setListing(key, form, { kind: 'listing', mirror, path, trees, body, madeWith });
-    },
+    make: (form: string, render: () => Promise<Rendered>) =>
+      cache.makeListing(key, form, { mirror, path, trees, madeWith, render }),
   };
   const options = { query: asked.query, renderer: deps.renderListing, now: now(deps) };
   return sendListing(asked.request, asked.response, folder, {

@@ -25,13 +25,17 @@ export interface ServedFolder {
   read(): Promise<readonly FolderEntry[] | undefined>;
 }
 
-/** Listings of one folder that were rendered before, by their form. */
+/** Listings of one folder that are kept, by their form. */
 export interface KeptListings {
   /** Bytes that are kept of one. */
   readonly largest: number;
   get(form: string): Buffer | undefined;
-  set(form: string, body: Buffer): void;
+  /** Keeps what `render` gives; those who ask for the same at the same time wait for the same. */
+  make(form: string, render: () => Promise<Rendered>): Promise<Rendered>;
 }
+
+/** All of a listing. `large`: more than is kept. `gone`: the tree was taken away before its entries were read. */
+export type Rendered = Buffer | 'large' | 'gone';
 
 /** Entries that are rendered and written at a time. */
 const ROWS = 500;
@@ -81,41 +85,60 @@ export function sendListing(
     response.writeHead(200, headers);
     return sendBody(response, 200, known);
   }
-  return makeListing(response, folder, { asked, headers, formatted, keep: kept && keepingAs(kept, form) });
+  const how = { asked, headers, formatted };
+  return kept ? sendKept(response, folder, { ...how, kept, form }) : makeListing(response, folder, how);
 }
 
-/** What is kept once all of it was made, unless it is too large. */
-interface Keep {
-  add(text: string): void;
-  end(): void;
+interface HowMade {
+  readonly asked: ListingQuery;
+  readonly headers: OutgoingHttpHeaders;
+  readonly formatted: FormattedListing;
 }
 
-function keepingAs(kept: KeptListings, form: string): Keep {
-  let [pieces, bytes]: [Buffer[], number] = [[], 0];
-  return {
-    add(text) {
-      if (bytes > kept.largest) return;
-      const piece = Buffer.from(text);
-      bytes += piece.length;
-      if (bytes > kept.largest) pieces = [];
-      else pieces.push(piece);
-    },
-    end() {
-      if (bytes <= kept.largest) kept.set(form, Buffer.concat(pieces));
-    },
-  };
+/** Made without a look at the client, since others wait for it as well; too large a one is made for each anew. */
+async function sendKept(
+  response: ServerResponse,
+  folder: ServedFolder,
+  how: HowMade & { kept: KeptListings; form: string },
+): Promise<Sent | undefined> {
+  const rendered = await how.kept.make(how.form, () => render(folder, how, how.kept.largest));
+  if (rendered === 'gone') return undefined;
+  if (rendered === 'large') return makeListing(response, folder, how);
+  response.writeHead(200, how.headers);
+  return sendBody(response, 200, rendered);
+}
+
+async function render(folder: ServedFolder, { asked, formatted }: HowMade, largest: number): Promise<Rendered> {
+  const entries = await folder.read();
+  if (!entries) return 'gone';
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  for (const text of piecesOf(await buildListing(folder.place, entries, asked), formatted)) {
+    const piece = Buffer.from(text);
+    bytes += piece.length;
+    if (bytes > largest) return 'large';
+    pieces.push(piece);
+    await setImmediate();
+  }
+  return Buffer.concat(pieces);
 }
 
 async function makeListing(
   response: ServerResponse,
   folder: ServedFolder,
-  how: { asked: ListingQuery; headers: OutgoingHttpHeaders; formatted: FormattedListing; keep: Keep | undefined },
+  { asked, headers, formatted }: HowMade,
 ): Promise<Sent | undefined> {
   const entries = await folder.read();
   if (!entries) return undefined;
-  const listing = await buildListing(folder.place, entries, how.asked);
-  response.writeHead(200, how.headers);
-  return streamListing(response, listing, how.formatted, how.keep);
+  const listing = await buildListing(folder.place, entries, asked);
+  response.writeHead(200, headers);
+  const writer = new BodyWriter(response);
+  for (const piece of piecesOf(listing, formatted)) {
+    if (!(await writer.write(piece))) return { status: 200, bytes: writer.bytes, complete: false };
+    await setImmediate();
+  }
+  const complete = await writer.end();
+  return { status: 200, bytes: writer.bytes, complete };
 }
 
 /**
@@ -135,25 +158,15 @@ function pageHeaders(format: ListingFormat, renderer: ListingRenderer): Outgoing
   return { 'X-Content-Type-Options': 'nosniff', ...policy, ...(format === 'html' ? renderer.headers : {}) };
 }
 
-async function streamListing(
-  response: ServerResponse,
-  listing: Listing,
-  formatted: FormattedListing,
-  keep: Keep | undefined,
-): Promise<Sent> {
-  const writer = new BodyWriter(response);
+/** The text of a listing, so much at a time that rendering it takes the loop for some milliseconds. */
+function* piecesOf(listing: Listing, formatted: FormattedListing): Generator<string> {
   let pending = formatted.head(listing);
   for (let start = 0; start < listing.entries.length; start += ROWS) {
     pending += formatted.rows(listing.entries.slice(start, start + ROWS), start === 0);
-    if (start + ROWS >= listing.entries.length) break;
-    keep?.add(pending);
-    if (!(await writer.write(pending))) return { status: 200, bytes: writer.bytes, complete: false };
-    pending = '';
-    await setImmediate();
+    if (start + ROWS < listing.entries.length) {
+      yield pending;
+      pending = '';
+    }
   }
-  pending += formatted.foot(listing);
-  keep?.add(pending);
-  keep?.end();
-  const complete = await writer.end(pending);
-  return { status: 200, bytes: writer.bytes, complete };
+  yield pending + formatted.foot(listing);
 }
