@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import { benchImages, IMAGES_PARTS } from './images.js';
+import { benchServe, SERVE_ROWS } from './serve.js';
 import { benchSync } from './sync.js';
 
 const program = new Command('bench').description('Measures Millpond beside its peers, in one run, as ratios.');
@@ -17,4 +18,13 @@ program
   .option('--repeat <n>', 'pairs of runs of each kind', Number, 5)
   .option('--json', 'JSON lines only')
   .action(benchImages);
+program
+  .command('serve')
+  .description('files and listings to clients, beside nginx and express.static')
+  .addOption(new Option('--only <rows...>', 'these rows alone').choices(SERVE_ROWS))
+  .option('--repeat <n>', 'pairs of runs of each row', Number, 5)
+  .option('--seconds <n>', 'length of each run of wrk', Number, 4)
+  .option('--quick', 'smaller files, one short run of each')
+  .option('--json', 'JSON lines only')
+  .action(benchServe);
 await program.parseAsync();

@@ -22,13 +22,17 @@ export class Workbench {
 
   private constructor(readonly folder: string) {}
 
-  /** Nothing is left when it resolves, nor after Ctrl-C. */
+  /** Nothing is left when it resolves, nor after Ctrl-C or SIGTERM. */
   static async use(work: (bench: Workbench) => Promise<void>): Promise<void> {
     const bench = new Workbench(mkdtempSync(join(tmpdir(), 'millpond-bench-')));
-    process.once('SIGINT', () => {
-      bench.#tidy();
-      process.exit(130);
-    });
+    for (const [signal, code] of [
+      ['SIGINT', 130],
+      ['SIGTERM', 143],
+    ] as const)
+      process.once(signal, () => {
+        bench.#tidy();
+        process.exit(code);
+      });
     try {
       await work(bench);
     } finally {
@@ -130,7 +134,7 @@ export async function outputOf(file: string, args: readonly string[]): Promise<s
 }
 
 /** CPU time that a process and its threads have had so far, in seconds (proc(5)). */
-export function cpuSeconds({ pid }: ChildProcess): number {
+export function cpuSeconds({ pid }: Pick<ChildProcess, 'pid'>): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
     .replace(/^.*\) /s, '')
     .split(' ');

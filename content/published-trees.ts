@@ -18,6 +18,7 @@ export interface PublishedTreesOfMirror {
  */
 export class PublishedTrees {
   readonly #byMirror = new Map<string, PublishedTreesOfMirror>();
+  readonly #listeners: ((mirror: string) => void)[] = [];
 
   get(mirror: string): PublishedTreesOfMirror | undefined {
     return this.#byMirror.get(mirror);
@@ -26,5 +27,11 @@ export class PublishedTrees {
   set(mirror: string, trees: PublishedTreesOfMirror | null): void {
     if (trees) this.#byMirror.set(mirror, trees);
     else this.#byMirror.delete(mirror);
+    for (const listener of this.#listeners) listener(mirror);
+  }
+
+  /** Tells `listener` at once of each mirror whose trees have changed, as long as both live. */
+  subscribe(listener: (mirror: string) => void): void {
+    this.#listeners.push(listener);
   }
 }

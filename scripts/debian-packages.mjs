@@ -21,13 +21,18 @@ export const ARCHIVE_PACKAGES = [
   { package: 'gnupg', probe: 'gpg' },
 ];
 
+const NGINX = { package: 'nginx-light', probe: 'nginx', service: 'nginx' };
+
 /** What measurements hold Millpond against, and what they ask with. */
-export const BENCH_PACKAGES = [...START_PACKAGES, CURL, { package: 'wrk', probe: 'wrk' }, SKOPEO, DOCKER_REGISTRY];
+export const BENCH_PACKAGES = [
+  ...START_PACKAGES,
+  ...[CURL, { package: 'wrk', probe: 'wrk' }, NGINX, SKOPEO, DOCKER_REGISTRY],
+];
 
 export const TEST_PACKAGES = [
   ...START_PACKAGES,
   ...ARCHIVE_PACKAGES,
-  { package: 'nginx-light', probe: 'nginx', service: 'nginx' },
+  NGINX,
   { package: 'chromium', probe: 'chromium' },
   CURL,
   { package: 'wget', probe: 'wget' },

@@ -2,15 +2,15 @@ import express, { type Express, type Request, type Response } from 'express';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { problem, problemOf, type Problem } from './errors.js';
 import { EVENT_LIMITS, EventStream, type EventLimits } from './events.js';
-import { createFileHandler, type FileResult } from './files/handler.js';
+import { createFileHandler, type FileHandler, type FileResult } from './files/handler.js';
 import { apiRoutes } from './api/routes.js';
 import { createMetrics, type Metrics } from './metrics.js';
 import { createRegistry, isRegistryTarget } from './oci/registry.js';
 import { createListingRenderer } from './pages/listing-page.js';
-import { plainRefusal, refusalFor, renderProblem, type Refusal } from './pages/problem-page.js';
+import { missingFileProblem, plainRefusal, refusalFor, renderProblem, type Refusal } from './pages/problem-page.js';
 import { frameFor, pageRoutes } from './pages/routes.js';
 import { publicEvent } from './public-view.js';
-import { sendProblem } from './respond.js';
+import { isToldAsText, problemText, sendProblem } from './respond.js';
 import { SECURITY_HEADERS } from './security-headers.js';
 import type { ServerDeps } from './server-deps.js';
 import { zoneOfRequest } from './zone-of-request.js';
@@ -37,35 +37,28 @@ export function createServer(deps: ServerDeps, options: { events?: EventLimits }
   const misses = new WeakMap<IncomingMessage, Miss>();
   let stopping = false;
   const app = createApp(deps, { events, metrics, isStopping: () => stopping, missOf: (req) => misses.get(req) });
-  const serveFile = createFileHandler({
-    trees: deps.trees,
-    isMirror: (name) => deps.settings().mirrors.has(name),
-    renderListing: createListingRenderer((title) => frameFor(deps, { title, section: 'none' })),
-    onServed: (answer) => {
-      metrics.answered('files', answer.status);
-      metrics.served(answer);
-    },
-    clock: () => deps.clock(),
-  });
-
-  const serveImages = createRegistry({
-    ...deps.images,
-    ...{ store: deps.store, layout: deps.layout, log: deps.log },
-    settings: () => deps.settings(),
-    clock: () => deps.clock(),
-    zoneOf: zoneOfRequest(() => deps.settings()),
-  });
-
+  const serveFile = fileHandlerFor(deps, metrics);
+  const serveImages = registryFor(deps);
   const working = new Set<Promise<void>>();
-  async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    if (isRegistryTarget(req.url)) {
-      const work = serveImages(req, res);
-      working.add(work);
-      await work.finally(() => working.delete(work));
-      return metrics.answered('registry', res.statusCode);
-    }
-    const result = await serveFile(req, res);
+  async function answerImages(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const work = serveImages(req, res);
+    working.add(work);
+    await work.finally(() => working.delete(work));
+    metrics.answered('registry', res.statusCode);
+  }
+
+  /** Nothing to wait for where the answer to a file is in memory. */
+  function answer(req: IncomingMessage, res: ServerResponse): Promise<void> | undefined {
+    if (isRegistryTarget(req.url)) return answerImages(req, res);
+    const result = serveFile(req, res);
+    if (result instanceof Promise) return result.then((later) => answerMiss(req, res, later));
+    answerMiss(req, res, result);
+    return undefined;
+  }
+
+  function answerMiss(req: IncomingMessage, res: ServerResponse, result: FileResult): void {
     if (result.handled) return;
+    if (answerAbsence(req, res, result)) return metrics.answered('pages', result.status);
     misses.set(req, result);
     res.once('finish', () => metrics.answered('pages', res.statusCode));
     // a callback of our own, or Express would show a stack
@@ -73,12 +66,18 @@ export function createServer(deps: ServerDeps, options: { events?: EventLimits }
     app(request, response, (error: unknown) => answerFailure(deps, request, response, error));
   }
 
+  function fail(res: ServerResponse, error: unknown): void {
+    deps.log.error({ err: error }, 'a file could not be served');
+    failPlainly(res);
+  }
+
   return {
     handler: (req, res) => {
-      answer(req, res).catch((error: unknown) => {
-        deps.log.error({ err: error }, 'a file could not be served');
-        failPlainly(res);
-      });
+      try {
+        answer(req, res)?.catch((error: unknown) => fail(res, error));
+      } catch (error) {
+        fail(res, error);
+      }
     },
     stop() {
       stopping = true;
@@ -88,6 +87,33 @@ export function createServer(deps: ServerDeps, options: { events?: EventLimits }
       while (working.size > 0) await Promise.allSettled(working);
     },
   };
+}
+
+function fileHandlerFor(deps: ServerDeps, metrics: Metrics): FileHandler {
+  return createFileHandler({
+    trees: deps.trees,
+    isMirror: (name) => deps.settings().mirrors.has(name),
+    isInPlace: (name) => deps.settings().mirrors.get(name)?.publish === 'in-place',
+    renderListing: createListingRenderer(
+      (title) => frameFor(deps, { title, section: 'none' }),
+      () => deps.settings(),
+    ),
+    onServed: (answer) => {
+      metrics.answered('files', answer.status);
+      metrics.served(answer);
+    },
+    clock: () => deps.clock(),
+  });
+}
+
+function registryFor(deps: ServerDeps): ReturnType<typeof createRegistry> {
+  return createRegistry({
+    ...deps.images,
+    ...{ store: deps.store, layout: deps.layout, log: deps.log },
+    settings: () => deps.settings(),
+    clock: () => deps.clock(),
+    zoneOf: zoneOfRequest(() => deps.settings()),
+  });
 }
 
 function createApp(
@@ -114,6 +140,21 @@ function createApp(
   });
   return app;
 }
+
+/** Tells a program that a mirror has no such file: without a router, a client that tries names must cost little. */
+function answerAbsence(req: IncomingMessage, res: ServerResponse, miss: Miss): boolean {
+  const { mirror, path, status } = miss;
+  if (status !== 404 || mirror === undefined || !path || !isToldAsText(req.headers.accept)) return false;
+  const body = Buffer.from(problemText(missingFileProblem(mirror, path)));
+  res.writeHead(status, [...ABSENCE_HEADERS, 'Content-Length', String(body.length)]);
+  res.end(req.method === 'HEAD' ? undefined : body);
+  return true;
+}
+
+const ABSENCE_HEADERS = [
+  ...Object.entries(SECURITY_HEADERS).flat(),
+  ...['Vary', 'Accept', 'Cache-Control', 'no-store', 'Content-Type', 'text/plain; charset=utf-8'],
+];
 
 /** What a route has thrown. The page that says so may itself fail: then one line of text is left. */
 function answerFailure(deps: ServerDeps, req: Request, res: Response, error: unknown): void {

@@ -87,6 +87,8 @@ export function createMetrics(
     labelNames: ['repo', 'class'],
     registers,
   });
+  const answerSeries: Series = new Map();
+  const servedSeries: Series = new Map();
   const setRepositoryGauges = addRepositoryGauges(registry, deps);
   const setImageMetrics = addImageMetrics(registry, deps);
   addStorageGauge(registry, deps);
@@ -99,8 +101,8 @@ export function createMetrics(
       setImageMetrics();
       return registry.metrics();
     },
-    answered: (road, status) => answers.labels(road, statusClass(status)).inc(),
-    served: ({ mirror, status, bytes }) => servedBytes.labels(mirror, statusClass(status)).inc(bytes),
+    answered: (road, status) => seriesOf(answers, answerSeries, road, status).inc(),
+    served: ({ mirror, status, bytes }) => seriesOf(servedBytes, servedSeries, mirror, status).inc(bytes),
   };
 }
 
@@ -174,8 +176,19 @@ function countRuns(registry: Registry, engine: EngineView): void {
   });
 }
 
-function statusClass(status: number): string {
-  return `${Math.floor(status / 100)}xx`;
+/** Series of a counter by a label and by class of status: to have one looked up by its labels costs more than counting. */
+type Series = Map<string, Counter.Internal[]>;
+
+function seriesOf<T extends string>(
+  counter: Counter<T>,
+  known: Series,
+  label: string,
+  status: number,
+): Counter.Internal {
+  let series = known.get(label);
+  if (!series) known.set(label, (series = []));
+  const statusClass = Math.floor(status / 100);
+  return (series[statusClass] ??= counter.labels(label, `${statusClass}xx`));
 }
 
 function seconds(at: number | null | undefined): number | undefined {

@@ -29,13 +29,25 @@ export function sendData(res: Response, data: unknown): void {
   res.set({ 'Cache-Control': STATUS_CACHE, 'Access-Control-Allow-Origin': '*' }).json(data);
 }
 
+const ASKS_FOR_HTML = /text\/html|application\/xhtml\+xml/i;
+const ASKS_FOR_JSON = /json/i;
+
+/** Whether a refusal is told as text: to curl, apt and the like. */
+export function isToldAsText(accept: string | undefined): boolean {
+  return accept === undefined || !(ASKS_FOR_HTML.test(accept) || ASKS_FOR_JSON.test(accept));
+}
+
+export function problemText({ detail, hint }: Problem): string {
+  return `${detail}${hint ? `\n${hint}` : ''}\n`;
+}
+
 /** `page` for browsers, `application/problem+json` (RFC 9457) for programs, text for curl and the like. */
 export function sendProblem(req: Request, res: Response, problem: Problem, page: (() => string) | null): void {
   res.status(problem.status).vary('Accept').set('Cache-Control', 'no-store');
   const accept = req.get('Accept') ?? '';
-  if (page && /text\/html|application\/xhtml\+xml/i.test(accept)) res.type('html').send(page());
-  else if (page === null || /json/i.test(accept)) sendProblemJson(res, problem);
-  else res.type('text').send(`${problem.detail}${problem.hint ? `\n${problem.hint}` : ''}\n`);
+  if (page && ASKS_FOR_HTML.test(accept)) res.type('html').send(page());
+  else if (page === null || ASKS_FOR_JSON.test(accept)) sendProblemJson(res, problem);
+  else res.type('text').send(problemText(problem));
 }
 
 export function sendProblemJson(res: Response, problem: Problem): void {

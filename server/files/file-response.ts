@@ -1,99 +1,67 @@
 import { randomBytes } from 'node:crypto';
-import type { Stats } from 'node:fs';
-import type { FileHandle } from 'node:fs/promises';
-import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import type { RawName } from '../../core/tree-path.js';
-import { BodyWriter, readSmall, SMALL, type SendResult } from './body-writer.js';
-import { cacheControlOf } from './cache-rules.js';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { BodyWriter, readSmall, SMALL, type OpenFile, type SendResult } from './body-writer.js';
 import { evaluateConditions, isRangeFresh, type Validators } from './conditions.js';
-import { contentTypeOf } from './content-type.js';
-import { formatHttpDate } from './http-date.js';
-import { parseRange, type ByteRange, type RangeRequest } from './ranges.js';
+import type { FileFacts } from './file-facts.js';
+import { parseRange, type ByteRange } from './ranges.js';
 import { sendBody, sendShortAnswer, type Sent } from './short-answer.js';
 
-/** An open regular file and its path below the mirror. */
+/** A file with its bytes, or open. */
 export interface ServedFile {
-  readonly handle: FileHandle;
-  readonly stats: Stats;
-  readonly segments: readonly RawName[];
+  readonly facts: FileFacts;
+  /** All of its bytes, where they are kept in memory. */
+  readonly body: Buffer | null;
+  /** Null where there is a body, or where it was closed meanwhile. */
+  readonly handle: OpenFile | null;
 }
 
 /**
- * Answers GET or HEAD with the file, the parts that were asked for, or the outcome of a condition. The handle stays
- * open. A file that turns out shorter than it was breaks the connection, so that nobody takes a part for the whole.
+ * Answers GET or HEAD with the file, the parts that were asked for, or the outcome of a condition: at once where no
+ * bytes have to be waited for. The handle stays open. A file that turns out shorter than it was breaks the connection,
+ * so that nobody takes a part for the whole.
+ * @returns undefined, with nothing written, when its bytes are needed and it is not open
  */
-export async function sendFile(
+export function sendFile(
   request: IncomingMessage,
   response: ServerResponse,
   file: ServedFile,
   now: number,
-): Promise<Sent> {
-  const { size } = file.stats;
-  // Last-Modified must not be in the future (RFC 9110 section 8.8.2.1)
-  const validators = { etag: etagOf(file.stats), lastModified: Math.min(file.stats.mtimeMs, now), now };
-  const common = commonHeaders(file, validators);
+): Sent | Promise<Sent> | undefined {
+  const { facts } = file;
+  const validators = { etag: facts.etag, lastModified: facts.lastModified, now };
   const condition = evaluateConditions(request.headers, validators);
   if (condition === 'not-modified') {
-    response.writeHead(304, common);
+    response.writeHead(304, facts.common as string[]);
     return sendBody(response, 304);
   }
   if (condition === 'failed')
     return sendShortAnswer(request, response, { status: 412, headers: {}, text: 'The file has changed.' });
 
-  const type = contentTypeOf(file.segments);
-  const headers = { ...common, ...safetyHeaders(type), 'Accept-Ranges': 'bytes' };
-  const range = rangeOf(request, validators, size);
-  if (range.kind === 'unsatisfiable') {
-    // the refusal is none of the file: not to be kept as long as that, and without what it is compared by
-    const refused = {
-      'Cache-Control': 'no-store',
-      'Content-Range': `bytes */${size}`,
-      'Accept-Ranges': 'bytes',
-    };
-    return sendShortAnswer(request, response, { status: 416, headers: refused, text: `The file has ${size} bytes.` });
-  }
-  if (range.kind === 'ranges') return sendRanges(response, file, headers, { type, ranges: range.ranges });
-  response.writeHead(200, { ...headers, 'Content-Type': type, 'Content-Length': size });
-  if (request.method === 'HEAD' || size === 0) return sendBody(response, 200);
-  return sendRange(response, 200, file, { first: 0, last: size - 1 });
+  const range = parseRange(rangeField(request, validators), facts.size);
+  if (range.kind === 'unsatisfiable') return refuseRange(request, response, facts.size);
+  const isBodyless = request.method === 'HEAD' || facts.size === 0;
+  if (!isBodyless && !file.body && !file.handle) return undefined;
+  if (range.kind === 'ranges') return sendRanges(response, file, range.ranges);
+  response.writeHead(200, facts.whole as string[]);
+  if (isBodyless) return sendBody(response, 200);
+  return sendRange(response, 200, file, { first: 0, last: facts.size - 1 });
 }
 
-/**
- * A strong entity tag of size and modification time: equal for the same file in two generations, also where it is not
- * the same inode (RFC 9110 section 8.8.3). rsync takes two files of equal size and time for equal, too.
- */
-export function etagOf(stats: Stats): string {
-  return `"${stats.size.toString(16)}-${Math.floor(stats.mtimeMs).toString(16)}"`;
-}
-
-/** Range is defined for GET alone (RFC 9110 section 14.2). */
-function rangeOf(request: IncomingMessage, validators: Validators, size: number): RangeRequest {
+/** The Range that applies; it is defined for GET alone (RFC 9110 section 14.2). */
+function rangeField(request: IncomingMessage, validators: Validators): string | undefined {
   const { range, 'if-range': ifRange } = request.headers;
-  const applies = request.method === 'GET' && isRangeFresh(asText(ifRange), validators);
-  return parseRange(applies ? range : undefined, size);
+  if (range === undefined || request.method !== 'GET') return undefined;
+  return isRangeFresh(asText(ifRange), validators) ? range : undefined;
 }
 
 function asText(field: string | string[] | undefined): string | undefined {
   return Array.isArray(field) ? field.join(', ') : field;
 }
 
-/** What a 200 and a 304 have in common (RFC 9110 section 15.4.5). */
-function commonHeaders(file: ServedFile, validators: Validators & { lastModified: number }): OutgoingHttpHeaders {
-  return {
-    ETag: validators.etag,
-    'Last-Modified': formatHttpDate(validators.lastModified),
-    'Cache-Control': cacheControlOf(file.segments),
-  };
-}
-
-/** Bytes of others are served from the same origin as our pages, and must not act with its rights. */
-function safetyHeaders(type: string): OutgoingHttpHeaders {
-  return {
-    // a file is what its type says, never a script or a page by guess
-    'X-Content-Type-Options': 'nosniff',
-    // HTML and SVG of a tree get an origin of their own and no scripts; Chromium shows no PDF in a sandbox at all
-    ...(type === 'application/pdf' ? {} : { 'Content-Security-Policy': 'sandbox allow-downloads' }),
-  };
+/** The refusal is none of the file: not to be kept as long as that, and without what it is compared by. */
+function refuseRange(request: IncomingMessage, response: ServerResponse, size: number): Sent | Promise<Sent> {
+  const headers = { 'Cache-Control': 'no-store', 'Content-Range': `bytes */${size}`, 'Accept-Ranges': 'bytes' };
+  return sendShortAnswer(request, response, { status: 416, headers, text: `The file has ${size} bytes.` });
 }
 
 interface Part extends ByteRange {
@@ -102,19 +70,12 @@ interface Part extends ByteRange {
 }
 
 /** One range is the body itself; several are a multipart body in the order asked for (RFC 9110 sections 14.6, 15.3.7). */
-async function sendRanges(
-  response: ServerResponse,
-  file: ServedFile,
-  headers: OutgoingHttpHeaders,
-  wanted: { type: string; ranges: readonly ByteRange[] },
-): Promise<Sent> {
-  const { size } = file.stats;
-  const { type, ranges } = wanted;
+function sendRanges(response: ServerResponse, file: ServedFile, ranges: readonly ByteRange[]): Sent | Promise<Sent> {
+  const { size, type, content } = file.facts;
   const [only] = ranges;
   if (only && ranges.length === 1) {
-    const length = lengthOf(only);
-    const range = { 'Content-Range': contentRange(only, size), 'Content-Length': length };
-    response.writeHead(206, { ...headers, 'Content-Type': type, ...range });
+    const range = ['Content-Range', contentRange(only, size), 'Content-Length', String(lengthOf(only))];
+    response.writeHead(206, [...content, 'Content-Type', type, ...range]);
     return sendRange(response, 206, file, only);
   }
   const boundary = randomBytes(12).toString('hex');
@@ -124,16 +85,31 @@ async function sendRanges(
   }));
   const tail = `\r\n--${boundary}--\r\n`;
   const length = parts.reduce((sum, part) => sum + part.head.length + lengthOf(part), tail.length);
-  const multipart = { 'Content-Type': `multipart/byteranges; boundary=${boundary}`, 'Content-Length': length };
-  response.writeHead(206, { ...headers, ...multipart });
+  const multipart = ['Content-Type', `multipart/byteranges; boundary=${boundary}`, 'Content-Length', String(length)];
+  response.writeHead(206, [...content, ...multipart]);
   return sendParts(response, 206, file, parts, tail);
 }
 
 /** A short body leaves in one piece with the header fields. */
-async function sendRange(response: ServerResponse, status: number, file: ServedFile, range: ByteRange): Promise<Sent> {
+function sendRange(
+  response: ServerResponse,
+  status: number,
+  { body, handle }: ServedFile,
+  range: ByteRange,
+): Sent | Promise<Sent> {
   const length = lengthOf(range);
-  if (length > SMALL) return sendParts(response, status, file, [{ ...range, head: '' }]);
-  const content = await readSmall(file.handle, range.first, length);
+  if (body)
+    return sendBody(response, status, length === body.length ? body : body.subarray(range.first, range.last + 1));
+  if (length <= SMALL && handle) return readAndSend(response, status, { handle, first: range.first, length });
+  return sendParts(response, status, { body, handle }, [{ ...range, head: '' }]);
+}
+
+async function readAndSend(
+  response: ServerResponse,
+  status: number,
+  { handle, first, length }: { handle: OpenFile; first: number; length: number },
+): Promise<Sent> {
+  const content = await readSmall(handle, first, length);
   if (content) return sendBody(response, status, content);
   response.destroy();
   return { status, bytes: 0, complete: false };
@@ -142,14 +118,17 @@ async function sendRange(response: ServerResponse, status: number, file: ServedF
 async function sendParts(
   response: ServerResponse,
   status: number,
-  file: ServedFile,
+  { body, handle }: Pick<ServedFile, 'body' | 'handle'>,
   parts: readonly Part[],
   tail = '',
 ): Promise<Sent> {
   const writer = new BodyWriter(response);
   let result: SendResult = 'sent';
   for (const part of parts) {
-    result = await writer.slice(file.handle, part.first, lengthOf(part), part.head);
+    if (body) {
+      const chunk = Buffer.concat([Buffer.from(part.head), body.subarray(part.first, part.last + 1)]);
+      result = (await writer.write(chunk)) ? 'sent' : 'closed';
+    } else if (handle) result = await writer.slice(handle, part.first, lengthOf(part), part.head);
     if (result !== 'sent') break;
   }
   if (result === 'short') response.destroy();

@@ -9,10 +9,12 @@ import {
 } from '../../core/tree-path.js';
 import type { PublishedTrees } from '../../content/published-trees.js';
 import { INDEX_CACHE } from './cache-rules.js';
+import { EntryCache, type CacheLimits, type KnownAbsence, type KnownFile, type KnownFolder } from './entry-cache.js';
 import { sendFile } from './file-response.js';
-import { sendListing } from './listing-response.js';
+import { EntryFinder, type Wanted } from './find-entry.js';
+import { sendListing, type Rendered } from './listing-response.js';
 import type { ListingRenderer } from './listing.js';
-import { LOOKUP_TRIES, lookUp, openEntry, type FoundEntry } from './open-entry.js';
+import { LOOKUP_TRIES, openEntry } from './open-entry.js';
 import { readFolder } from './read-folder.js';
 import { splitTarget, type RequestTarget } from './request-target.js';
 import { sendShortAnswer, type Sent } from './short-answer.js';
@@ -46,53 +48,124 @@ export type FileResult =
 export interface FileHandlerDeps {
   readonly trees: PublishedTrees;
   isMirror(name: string): boolean;
+  /** Whether files of a mirror's published tree are replaced one by one; no mirror's unless given. */
+  isInPlace?(name: string): boolean;
   readonly renderListing: ListingRenderer;
   onServed?(event: ServedEvent): void;
   /** Milliseconds since the epoch; the system's clock unless given. */
   readonly clock?: () => number;
+  readonly cacheLimits?: Partial<CacheLimits>;
 }
 
-export type FileHandler = (request: IncomingMessage, response: ServerResponse) => Promise<FileResult>;
+export type FileHandler = (request: IncomingMessage, response: ServerResponse) => FileResult | Promise<FileResult>;
 
 /** A request for something below a mirror. */
-interface TreeRequest {
+interface TreeRequest extends Wanted {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  readonly mirror: string;
-  readonly path: TreePath;
   readonly query: string;
+}
+
+type Known = KnownFile | KnownFolder | KnownAbsence<FileResult>;
+type Answer = Sent | FileResult;
+
+interface Parts {
+  readonly deps: FileHandlerDeps;
+  readonly cache: EntryCache<FileResult>;
+  readonly finder: EntryFinder<FileResult>;
 }
 
 const RETRY_AFTER = 60;
 
 /**
- * Serves the published trees below `/<mirror>/`. It resolves when the answer has been sent or the client has gone.
+ * Serves the published trees below `/<mirror>/`. What is known and kept in memory is answered at once; else it resolves
+ * when the answer has been sent or the client has gone.
  * @throws system errors that are no fault of the request (EMFILE, EIO); once something was written the connection is
  * broken instead, so that no part is taken for the whole
  */
 export function createFileHandler(deps: FileHandlerDeps): FileHandler {
-  return async (request, response) => {
-    const target = splitTarget(request.url ?? '');
-    const mirror = target && mirrorOf(target);
-    if (!target || mirror === undefined || !deps.isMirror(mirror)) return { handled: false, status: 404 };
-    const parsed = parseTreePath(target.pathname);
-    const segments = 'path' in parsed ? parsed.path.segments.slice(1) : [];
-    const event = { mirror, method: request.method ?? '', segments };
-    if (request.method !== 'GET' && request.method !== 'HEAD')
-      return served(deps, event, await refuseMethod(request, response));
-    if ('problem' in parsed)
-      return { handled: false, status: 400, mirror, reason: `The path ${TREE_PATH_PROBLEMS[parsed.problem]}.` };
-
-    const path = { ...parsed.path, segments };
-    try {
-      const answer = await answerRequest(deps, { request, response, mirror, path, query: target.query });
-      return 'handled' in answer ? answer : served(deps, event, answer);
-    } catch (error) {
-      if (!response.headersSent) throw error;
-      response.destroy();
-      return served(deps, event, { status: response.statusCode, bytes: 0, complete: false });
-    }
+  const cache = new EntryCache<FileResult>(deps.trees, deps.cacheLimits);
+  const finder = new EntryFinder({
+    ...{ trees: deps.trees, cache, absence: absent },
+    isInPlace: (mirror) => isInPlace(deps, mirror),
+    clock: () => now(deps),
+  });
+  const parts = { deps, cache, finder };
+  return (request, response) => {
+    const known = lookInCache(parts, request);
+    if (!known) return answerAnew(parts, request, response);
+    const sent = answerKnown(parts, { ...known, request, response }, known.known);
+    if (sent instanceof Promise) return finishKnown(parts, { request, response, known: known.known }, sent);
+    if (!sent) return answerAnew(parts, request, response);
+    return 'handled' in sent ? sent : served(deps, known.known, request, sent);
   };
+}
+
+/** What is remembered of the target of a GET or HEAD. */
+function lookInCache({ deps, cache }: Parts, request: IncomingMessage): KnownTarget | undefined {
+  const { url = '', method } = request;
+  if (method !== 'GET' && method !== 'HEAD') return undefined;
+  const mark = url.indexOf('?');
+  const key = mark < 0 ? url : url.slice(0, mark);
+  const known = cache.get(key);
+  // settings may have changed since
+  if (!known || !deps.isMirror(known.mirror) || isInPlace(deps, known.mirror)) return undefined;
+  return { key, known, mirror: known.mirror, path: known.path, query: mark < 0 ? '' : url.slice(mark) };
+}
+
+interface KnownTarget extends Wanted {
+  readonly known: Known;
+  readonly query: string;
+}
+
+async function finishKnown(
+  parts: Parts,
+  { request, response, known }: { request: IncomingMessage; response: ServerResponse; known: Known },
+  answering: Promise<Answer | undefined>,
+): Promise<FileResult> {
+  return reportFailure(parts.deps, known, { request, response }, async () => {
+    const sent = await answering;
+    if (!sent) return answerAnew(parts, request, response);
+    return 'handled' in sent ? sent : served(parts.deps, known, request, sent);
+  });
+}
+
+/** Parses the target and looks on the disk. */
+async function answerAnew(parts: Parts, request: IncomingMessage, response: ServerResponse): Promise<FileResult> {
+  const { deps } = parts;
+  const target = splitTarget(request.url ?? '');
+  const mirror = target && mirrorOf(target);
+  if (!target || mirror === undefined || !deps.isMirror(mirror)) return { handled: false, status: 404 };
+  const parsed = parseTreePath(target.pathname);
+  const segments = 'path' in parsed ? parsed.path.segments.slice(1) : [];
+  const place = { mirror, path: { segments } };
+  if (request.method !== 'GET' && request.method !== 'HEAD')
+    return served(deps, place, request, await refuseMethod(request, response));
+  if ('problem' in parsed)
+    return { handled: false, status: 400, mirror, reason: `The path ${TREE_PATH_PROBLEMS[parsed.problem]}.` };
+
+  const path = { ...parsed.path, segments };
+  const asked = { request, response, mirror, path, query: target.query, key: target.pathname };
+  return reportFailure(deps, place, asked, async () => {
+    const answer = await answerRequest(parts, asked);
+    return 'handled' in answer ? answer : served(deps, place, request, answer);
+  });
+}
+
+/** After something was written a failure can only be told by breaking the connection. */
+async function reportFailure(
+  deps: FileHandlerDeps,
+  place: Place,
+  { request, response }: { request: IncomingMessage; response: ServerResponse },
+  answer: () => Promise<FileResult>,
+): Promise<FileResult> {
+  try {
+    return await answer();
+  } catch (error) {
+    if (!response.headersSent) throw error;
+    response.destroy();
+    return served(deps, place, request, { status: response.statusCode, bytes: 0, complete: false });
+  }
 }
 
 /**
@@ -117,43 +190,59 @@ function mirrorOf(target: RequestTarget): string | undefined {
   return parsed && 'path' in parsed ? parsed.path.segments[0] : undefined;
 }
 
-function served(deps: FileHandlerDeps, event: Omit<ServedEvent, keyof Sent>, sent: Sent): FileResult {
-  deps.onServed?.({ ...event, ...sent });
-  return { handled: true };
+interface Place {
+  readonly mirror: string;
+  readonly path: Pick<TreePath, 'segments'>;
 }
 
-async function answerRequest(deps: FileHandlerDeps, asked: TreeRequest): Promise<Sent | FileResult> {
-  const { request, response, mirror, path } = asked;
+const HANDLED: FileResult = { handled: true };
+
+function served(deps: FileHandlerDeps, { mirror, path }: Place, request: IncomingMessage, sent: Sent): FileResult {
+  const { status, bytes, complete } = sent;
+  deps.onServed?.({ mirror, method: request.method ?? '', segments: path.segments, status, bytes, complete });
+  return HANDLED;
+}
+
+async function answerRequest(parts: Parts, asked: TreeRequest): Promise<Answer> {
+  const { path } = asked;
   if (!path.tidy) return redirect(asked, path.folder);
   if (path.segments.some(isTransient)) return absent(asked);
   for (let attempt = 0; attempt < LOOKUP_TRIES; attempt++) {
-    const found = await lookUp(deps.trees, mirror, path);
-    if (found.kind === 'absent') return absent(asked);
+    const found = await parts.finder.find(asked);
     if (found.kind === 'unpublished' || found.kind === 'moving') return notYet(asked, found.kind);
-    if (found.kind === 'folder') {
-      if (!path.folder) return redirect(asked, true);
-      const sent = await sendFolder(deps, asked, found);
-      if (sent) return sent;
-      continue;
-    }
+    const { handle } = found.kind === 'file' ? found : { handle: null };
     try {
-      if (path.folder) return absent(asked);
-      const file = { handle: found.handle, stats: found.stats, segments: path.segments };
-      return await sendFile(request, response, file, now(deps));
+      const sent = await answerKnown(parts, asked, found);
+      if (sent) return sent;
     } finally {
-      await found.handle.close();
+      handle?.release();
     }
   }
   return notYet(asked, 'moving');
 }
 
+/** Undefined, with nothing written, where it has to be looked for anew. */
+function answerKnown(parts: Parts, asked: TreeRequest, known: Known): Answer | undefined | Promise<Answer | undefined> {
+  const { request, response, path } = asked;
+  if (known.kind === 'absent') return known.answer;
+  if (known.kind === 'folder') return path.folder ? sendFolder(parts, asked, known) : redirect(asked, true);
+  const { facts, body, handle } = known;
+  const isHeld = handle?.hold() === true;
+  const sent = sendFile(request, response, { facts, body, handle: isHeld ? handle : null }, now(parts.deps));
+  if (!isHeld) return sent;
+  if (sent instanceof Promise) return sent.finally(() => handle.release());
+  handle.release();
+  return sent;
+}
+
 function sendFolder(
-  deps: FileHandlerDeps,
+  { deps, cache }: Parts,
   asked: TreeRequest,
-  found: Extract<FoundEntry, { kind: 'folder' }>,
-): Promise<Sent | undefined> {
-  const { mirror, path } = asked;
+  { found, trees }: KnownFolder,
+): Sent | Promise<Sent | undefined> {
+  const { mirror, path, key } = asked;
   const { generation } = found.tree;
+  const madeWith = deps.renderListing.madeWith?.();
   const folder = {
     place: { mirror, segments: path.segments, generation },
     stats: found.stats,
@@ -164,24 +253,33 @@ function sendFolder(
       return stands ? entries : undefined;
     },
   };
+  const kept = {
+    largest: cache.largestListing,
+    get: (form: string) => cache.listing(key, form, madeWith),
+    make: (form: string, render: () => Promise<Rendered>) =>
+      cache.makeListing(key, form, { mirror, path, trees, madeWith, render }),
+  };
   const options = { query: asked.query, renderer: deps.renderListing, now: now(deps) };
-  return sendListing(asked.request, asked.response, folder, options);
+  return sendListing(asked.request, asked.response, folder, {
+    ...options,
+    ...(isInPlace(deps, mirror) ? {} : { kept }),
+  });
 }
 
 /** A permanent place in absolute-path form: the same for clients behind a proxy, and never `//host` (RFC 9110 10.2.2). */
-function redirect(asked: TreeRequest, folder: boolean): Promise<Sent> {
+function redirect(asked: TreeRequest, folder: boolean): Sent | Promise<Sent> {
   const location = encodePath([asked.mirror, ...asked.path.segments], folder) + asked.query;
   const headers = { Location: location, 'Cache-Control': INDEX_CACHE };
   return sendShortAnswer(asked.request, asked.response, { status: 301, headers, text: `Moved to ${location}` });
 }
 
 /** Trees are only read (RFC 9110 section 15.5.6). */
-function refuseMethod(request: IncomingMessage, response: ServerResponse): Promise<Sent> {
+function refuseMethod(request: IncomingMessage, response: ServerResponse): Sent | Promise<Sent> {
   const answer = { status: 405, headers: { Allow: 'GET, HEAD' }, text: 'Mirrors are read with GET and HEAD only.' };
   return sendShortAnswer(request, response, answer);
 }
 
-function absent(asked: TreeRequest): FileResult {
+function absent(asked: Wanted): FileResult {
   return { handled: false, status: 404, mirror: asked.mirror, path: asked.path };
 }
 
@@ -198,6 +296,10 @@ function notYet(asked: TreeRequest, kind: 'unpublished' | 'moving'): FileResult 
     reason,
     retryAfter: kind === 'unpublished' ? RETRY_AFTER : 1,
   };
+}
+
+function isInPlace(deps: FileHandlerDeps, mirror: string): boolean {
+  return deps.isInPlace?.(mirror) ?? false;
 }
 
 function now(deps: FileHandlerDeps): number {

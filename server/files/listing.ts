@@ -44,6 +44,8 @@ export interface Listing {
 export interface ListingRenderer {
   /** Header fields of the page, its Content-Security-Policy above all. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** What else than the folder the page is made from: as long as it is the same object, so is the page. */
+  madeWith?(): unknown;
   head(listing: Listing): string;
   rows(entries: readonly ListingEntry[]): string;
   foot(listing: Listing): string;

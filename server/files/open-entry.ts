@@ -2,14 +2,28 @@ import { constants, fstatSync, readlinkSync, type Stats } from 'node:fs';
 import { open, realpath, stat, type FileHandle } from 'node:fs/promises';
 import { systemCode } from '../../core/errors.js';
 import { joinTree, type RawName, type TreePath } from '../../core/tree-path.js';
-import type { PublishedTree, PublishedTrees } from '../../content/published-trees.js';
+import type { PublishedTree, PublishedTrees, PublishedTreesOfMirror } from '../../content/published-trees.js';
 
-export type FoundEntry =
-  | { readonly kind: 'file'; readonly tree: PublishedTree; readonly stats: Stats; readonly handle: FileHandle }
-  | { readonly kind: 'folder'; readonly tree: PublishedTree; readonly stats: Stats };
+export interface FoundFile {
+  readonly kind: 'file';
+  readonly tree: PublishedTree;
+  readonly stats: Stats;
+  readonly handle: FileHandle;
+}
+
+export interface FoundFolder {
+  readonly kind: 'folder';
+  readonly tree: PublishedTree;
+  readonly stats: Stats;
+}
+
+export type FoundEntry = FoundFile | FoundFolder;
 
 /** `absent`: nothing that may be served. `unpublished`: no tree yet. `moving`: trees changed at each try. */
-export type LookupResult = FoundEntry | Absent | { readonly kind: 'unpublished' } | { readonly kind: 'moving' };
+export type LookupResult =
+  | ((FoundEntry | Absent) & { readonly trees: PublishedTreesOfMirror })
+  | { readonly kind: 'unpublished' }
+  | { readonly kind: 'moving' };
 
 /** Tries until what was opened is of a tree that is still published; each publish costs one. */
 export const LOOKUP_TRIES = 3;
@@ -35,7 +49,7 @@ export async function lookUp(trees: PublishedTrees, mirror: string, path: TreePa
     if (!published) return { kind: 'unpublished' };
     const found = await lookUpIn(published.live, published.previous, path);
     // the slot that was opened may have been given to the next run meanwhile
-    if (trees.get(mirror) === published) return found;
+    if (trees.get(mirror) === published) return { ...found, trees: published };
     if (found.kind === 'file') await found.handle.close();
   }
   return { kind: 'moving' };

@@ -1,4 +1,5 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { paceOf } from '../pace.js';
 import { BodyWriter } from './body-writer.js';
 
 /** How a response went: its status, the bytes of its body that were sent, and whether that was all of it. */
@@ -9,11 +10,11 @@ export interface Sent {
 }
 
 /** Answers with one line of text; HEAD gets the same header fields alone (RFC 9110 section 9.3.2). */
-export async function sendShortAnswer(
+export function sendShortAnswer(
   request: IncomingMessage,
   response: ServerResponse,
   answer: { status: number; headers: OutgoingHttpHeaders; text: string },
-): Promise<Sent> {
+): Sent | Promise<Sent> {
   const body = Buffer.from(`${answer.text}\n`);
   response.writeHead(answer.status, {
     'Content-Type': 'text/plain; charset=utf-8',
@@ -24,8 +25,21 @@ export async function sendShortAnswer(
   return sendBody(response, answer.status, request.method === 'HEAD' ? undefined : body);
 }
 
-/** Ends a response whose header fields are set, with a whole body or with none. */
-export async function sendBody(response: ServerResponse, status: number, body?: Buffer): Promise<Sent> {
+/** Ends a response whose header fields are set, with a whole body or with none. At once where the client takes it at once. */
+export function sendBody(response: ServerResponse, status: number, body?: Buffer): Sent | Promise<Sent> {
+  if (body && paceOf(response)) return sendPaced(response, status, body);
+  if (response.destroyed) return { status, bytes: 0, complete: false };
+  response.end(body);
+  const complete = { status, bytes: body?.length ?? 0, complete: true };
+  const { socket } = response;
+  if (socket && !socket.destroyed && socket.writableLength === 0) return complete;
+  return new Promise((resolve) => {
+    response.once('finish', () => resolve(complete));
+    response.once('close', () => resolve({ status, bytes: 0, complete: false }));
+  });
+}
+
+async function sendPaced(response: ServerResponse, status: number, body: Buffer): Promise<Sent> {
   const writer = new BodyWriter(response);
   const complete = await writer.end(body);
   return { status, bytes: writer.bytes, complete };

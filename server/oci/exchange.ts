@@ -48,14 +48,18 @@ export function isHead({ request }: Pick<Exchange, 'request'>): boolean {
 }
 
 /** Answers with fields alone. */
-export function sendEmpty(exchange: RepositoryExchange, status: number, headers: OutgoingHttpHeaders): Promise<Sent> {
+export async function sendEmpty(
+  exchange: RepositoryExchange,
+  status: number,
+  headers: OutgoingHttpHeaders,
+): Promise<Sent> {
   const length = status === 204 || status === 304 ? {} : { 'Content-Length': 0 };
   exchange.response.writeHead(status, headersOf(exchange, { ...length, ...headers }));
   return sendBody(exchange.response, status);
 }
 
 /** Answers with JSON; HEAD gets the fields alone. */
-export function sendJson(
+export async function sendJson(
   { request, response }: Pick<Exchange, 'request' | 'response'>,
   status: number,
   value: unknown,

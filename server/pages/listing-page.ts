@@ -12,9 +12,13 @@ const COLUMNS: readonly { readonly column: SortColumn; readonly label: string; r
 ];
 
 /** HTML of listings. It shows times as they are, not how long ago: a listing is kept by caches as long as it is true. */
-export function createListingRenderer(frameOf: (title: string) => PageFrame): ListingRenderer {
+export function createListingRenderer(
+  frameOf: (title: string) => PageFrame,
+  madeWith: () => unknown = () => undefined,
+): ListingRenderer {
   return {
     headers: SECURITY_HEADERS,
+    madeWith,
     head: (listing) => renderView('listing-head', { ...frameOf(titleOf(listing)), ...headModel(listing) }),
     rows: (entries) => renderView('listing-rows', { entries: entries.map(rowModel) }),
     foot: (listing) =>

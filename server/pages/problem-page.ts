@@ -1,6 +1,6 @@
 import { distance } from 'fastest-levenshtein';
 import { say, type Sentence } from '../../core/sentence.js';
-import { encodePath } from '../../core/tree-path.js';
+import { encodePath, type TreePath } from '../../core/tree-path.js';
 import { problem, type Problem } from '../errors.js';
 import { nearestFolder, type FileResult } from '../files/handler.js';
 import { mirrorStatus, type MirrorStatus } from '../mirror-status.js';
@@ -84,14 +84,19 @@ function notPublished(status: MirrorStatus, miss: Miss): Refusal {
   };
 }
 
-async function missingFile(deps: ServerDeps, status: MirrorStatus, miss: Miss): Promise<Refusal> {
-  const wanted = miss.path ? encodePath([status.name, ...miss.path.segments], miss.path.folder) : status.path;
-  const nearest = miss.path ? await nearestFolder(deps.trees, status.name, miss.path) : status.path;
-  const detail = `The mirror "${status.name}" exists, but it has nothing at ${wanted}.`;
+/** What is said of a path that a mirror has not. */
+export function missingFileProblem(mirror: string, path: TreePath): Problem {
+  const detail = `The mirror "${mirror}" exists, but it has nothing at ${encodePath([mirror, ...path.segments], path.folder)}.`;
   const hint = 'It may have been removed or renamed upstream, or never have been part of this mirror.';
+  return problem(404, detail, { code: 'not-found', hint });
+}
+
+async function missingFile(deps: ServerDeps, status: MirrorStatus, miss: Miss): Promise<Refusal> {
+  const path = miss.path ?? { segments: [], folder: true, tidy: true };
+  const nearest = miss.path ? await nearestFolder(deps.trees, status.name, miss.path) : status.path;
   const folder = { href: nearest, text: nearest, note: 'the nearest folder that exists' };
   return {
-    ...plainRefusal(problem(404, detail, { code: 'not-found', hint })),
+    ...plainRefusal(missingFileProblem(status.name, path)),
     links: nearest === status.path ? mirrorLinks(status) : [folder, ...mirrorLinks(status)],
   };
 }

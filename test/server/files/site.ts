@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { PublishedTrees, type PublishedTree } from '../../../content/published-trees.js';
 import type { SlotName } from '../../../core/generation.js';
+import type { CacheLimits } from '../../../server/files/entry-cache.js';
 import { createFileHandler, type FileResult, type ServedEvent } from '../../../server/files/handler.js';
 import type { ListingRenderer } from '../../../server/files/listing.js';
 
@@ -39,7 +40,13 @@ export interface Site {
 
 /** A real server on loopback over real trees in a temporary folder; both end with the test. */
 export async function startSite(
-  options: { renderer?: ListingRenderer; clock?: () => number; trees?: PublishedTrees } = {},
+  options: {
+    renderer?: ListingRenderer;
+    clock?: () => number;
+    trees?: PublishedTrees;
+    inPlace?: boolean;
+    cacheLimits?: Partial<CacheLimits>;
+  } = {},
 ): Promise<Site> {
   const folder = mkdtempSync(join(tmpdir(), 'millpond-files-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
@@ -49,12 +56,14 @@ export async function startSite(
   const handler = createFileHandler({
     trees,
     isMirror: (name) => name === 'debian' || name === 'empty',
+    isInPlace: () => options.inPlace ?? false,
     renderListing: options.renderer ?? plainRenderer,
+    ...(options.cacheLimits ? { cacheLimits: options.cacheLimits } : {}),
     onServed: (event) => events.push(event),
     ...(options.clock ? { clock: options.clock } : {}),
   });
   const server = createServer((request, response) => {
-    void handler(request, response).then(
+    void Promise.resolve(handler(request, response)).then(
       (result) => {
         results.push(result);
         if (!result.handled) response.writeHead(result.status).end(result.reason ?? 'none');

@@ -1,0 +1,58 @@
+import type { Stats } from 'node:fs';
+import type { RawName } from '../../core/tree-path.js';
+import { cacheControlOf } from './cache-rules.js';
+import { contentTypeOf } from './content-type.js';
+import { formatHttpDate } from './http-date.js';
+
+/** Header fields as Node takes them fastest: name, value, name, value. */
+export type FlatHeaders = readonly string[];
+
+/** What describes a file in answers, made once as long as the file is the same. */
+export interface FileFacts {
+  readonly size: number;
+  /** With its quotes; strong. */
+  readonly etag: string;
+  /** Milliseconds since the epoch. */
+  readonly lastModified: number;
+  readonly type: string;
+  /** What a 200 and a 304 have in common (RFC 9110 section 15.4.5). */
+  readonly common: FlatHeaders;
+  /** What a 200 and a 206 have in common. */
+  readonly content: FlatHeaders;
+  /** All of a 200. */
+  readonly whole: FlatHeaders;
+}
+
+/** `now` in milliseconds: Last-Modified must not be in the future (RFC 9110 section 8.8.2.1). */
+export function factsOf(stats: Stats, segments: readonly RawName[], now: number): FileFacts {
+  const { size } = stats;
+  const etag = etagOf(stats);
+  const lastModified = Math.min(stats.mtimeMs, now);
+  const type = contentTypeOf(segments);
+  const common = [
+    ...['ETag', etag],
+    ...['Last-Modified', formatHttpDate(lastModified)],
+    ...['Cache-Control', cacheControlOf(segments)],
+  ];
+  const content = [...common, ...safetyHeaders(type), 'Accept-Ranges', 'bytes'];
+  const whole = [...content, 'Content-Type', type, 'Content-Length', String(size)];
+  return { size, etag, lastModified, type, common, content, whole };
+}
+
+/**
+ * A strong entity tag of size and modification time: equal for the same file in two generations, also where it is not
+ * the same inode (RFC 9110 section 8.8.3). rsync takes two files of equal size and time for equal, too.
+ */
+export function etagOf(stats: Stats): string {
+  return `"${stats.size.toString(16)}-${Math.floor(stats.mtimeMs).toString(16)}"`;
+}
+
+/** Bytes of others are served from the same origin as our pages, and must not act with its rights. */
+function safetyHeaders(type: string): string[] {
+  return [
+    // a file is what its type says, never a script or a page by guess
+    ...['X-Content-Type-Options', 'nosniff'],
+    // HTML and SVG of a tree get an origin of their own and no scripts; Chromium shows no PDF in a sandbox at all
+    ...(type === 'application/pdf' ? [] : ['Content-Security-Policy', 'sandbox allow-downloads']),
+  ];
+}

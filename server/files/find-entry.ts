@@ -1,0 +1,113 @@
+import type { PublishedTrees } from '../../content/published-trees.js';
+import { systemCode } from '../../core/errors.js';
+import type { TreePath } from '../../core/tree-path.js';
+import { readSmall, SMALL } from './body-writer.js';
+import type { EntryCache, KnownAbsence, KnownFile, KnownFolder } from './entry-cache.js';
+import { factsOf } from './file-facts.js';
+import { lookUp, type FoundFile, type LookupResult } from './open-entry.js';
+import { SharedHandle } from './shared-handle.js';
+
+/** Where to look. */
+export interface Wanted {
+  /** The path of the request as the client writes it, without its query. */
+  readonly key: string;
+  readonly mirror: string;
+  /** Below the mirror. */
+  readonly path: TreePath;
+}
+
+export type Found<Answer> =
+  KnownFile | KnownFolder | KnownAbsence<Answer> | { readonly kind: 'unpublished' } | { readonly kind: 'moving' };
+
+export interface FinderDeps<Answer> {
+  readonly trees: PublishedTrees;
+  readonly cache: EntryCache<Answer>;
+  /** What is said of a path that is not there. */
+  absence(wanted: Wanted): Answer;
+  /** Whether files of the published tree are replaced one by one: nothing of it is remembered. */
+  isInPlace(mirror: string): boolean;
+  /** Milliseconds since the epoch. */
+  clock(): number;
+}
+
+const TOO_MANY_OPEN = new Set(['EMFILE', 'ENFILE']);
+
+/** Looks paths up on the disk and lets the cache remember what they are. */
+export class EntryFinder<Answer> {
+  readonly #underWay = new Map<string, Promise<Found<Answer>>>();
+
+  constructor(private readonly deps: FinderDeps<Answer>) {}
+
+  /**
+   * What `wanted` is in the trees that are published now. Those who ask for the same at the same time share one look.
+   * The handle of a file is held for the caller, who releases it once.
+   * @throws system errors that say nothing about the path, such as EIO
+   */
+  async find(wanted: Wanted): Promise<Found<Answer>> {
+    if (this.deps.isInPlace(wanted.mirror)) return this.#look(wanted);
+    const others = this.#underWay.get(wanted.key);
+    if (others) {
+      const found = await others;
+      if (this.#stands(found) && (found.kind !== 'file' || !found.handle || found.handle.hold())) return found;
+    }
+    const own = this.#look(wanted);
+    this.#underWay.set(wanted.key, own);
+    try {
+      return await own;
+    } finally {
+      if (this.#underWay.get(wanted.key) === own) this.#underWay.delete(wanted.key);
+    }
+  }
+
+  #stands(found: Found<Answer>): boolean {
+    return !('trees' in found) || this.deps.trees.get(found.mirror) === found.trees;
+  }
+
+  async #look(wanted: Wanted): Promise<Found<Answer>> {
+    const result = await this.#lookUp(wanted);
+    if (result.kind === 'unpublished' || result.kind === 'moving') return result;
+    const known = { mirror: wanted.mirror, path: wanted.path, trees: result.trees };
+    const found: Found<Answer> =
+      result.kind === 'folder'
+        ? { ...known, kind: 'folder', found: result }
+        : result.kind === 'file' && !wanted.path.folder
+          ? { ...known, kind: 'file', ...(await this.#read(result, wanted.path)) }
+          : { ...known, kind: 'absent', answer: this.deps.absence(wanted) };
+    if (result.kind === 'file' && found.kind === 'absent') await result.handle.close();
+    // the time of a file of the future grows with the clock
+    const isLasting = result.kind !== 'file' || result.stats.mtimeMs <= this.deps.clock();
+    if (isLasting && !this.deps.isInPlace(wanted.mirror)) this.deps.cache.set(wanted.key, found);
+    return found;
+  }
+
+  async #lookUp({ mirror, path }: Wanted): Promise<LookupResult> {
+    try {
+      return await lookUp(this.deps.trees, mirror, path);
+    } catch (error) {
+      if (!TOO_MANY_OPEN.has(systemCode(error) ?? '')) throw error;
+      this.deps.cache.closeFiles();
+      return lookUp(this.deps.trees, mirror, path);
+    }
+  }
+
+  /** A small file is read at once and closed. */
+  async #read(
+    { stats, handle }: FoundFile,
+    { segments }: TreePath,
+  ): Promise<Pick<KnownFile, 'facts' | 'body' | 'handle'>> {
+    const facts = factsOf(stats, segments, this.deps.clock());
+    if (stats.size > SMALL) return { facts, body: null, handle: new SharedHandle(handle) };
+    try {
+      const body = await readSmall(handle, 0, stats.size);
+      if (body) {
+        await handle.close();
+        return { facts, body, handle: null };
+      }
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+    // shorter than it was said to be: whoever sends it finds that out
+    return { facts, body: null, handle: new SharedHandle(handle) };
+  }
+}
