@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildNative } from './native.mjs';
 
 export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -30,10 +31,12 @@ export function say(line) {
   console.error(`millpond: ${line}`);
 }
 
-/** Node, npm packages and build, in this order. */
+/** Node, npm packages, the addon and build, in this order. */
 export async function prepare() {
   checkNode();
   await installPackages();
+  const problem = buildNative(ROOT);
+  if (problem !== null) say(`the sendfile addon was not built, files are sent without it: ${problem}`);
   await build();
 }
 

@@ -1,5 +1,18 @@
-import type { FileHandle } from 'node:fs/promises';
+import { read as readWithCallback } from 'node:fs';
 import type { ServerResponse } from 'node:http';
+import { promisify } from 'node:util';
+import { FileSender } from '../../platform/native-sendfile.js';
+import { paceOf } from '../pace.js';
+import { sendThroughKernel, type KernelResult } from './kernel-road.js';
+import { pause } from './pause.js';
+import type { SlowReaders } from './slow-readers.js';
+
+const readAt = promisify(readWithCallback);
+
+/** An open file; a FileHandle is one. It stays open until what was asked of it has settled. */
+export interface OpenFile {
+  readonly fd: number;
+}
 
 /** `closed`: the client has gone. `short`: the file ended before the bytes that were promised. */
 export type SendResult = 'sent' | 'closed' | 'short';
@@ -21,7 +34,10 @@ const freeBuffers: ReadonlyMap<number, Buffer[]> = new Map([
   [LARGE_CHUNK, []],
 ]);
 
-/** Writes the body of one response, never further ahead than the client reads, and counts what went out. */
+/**
+ * Writes the body of one response, never further ahead than the client reads, at the pace that is set for it, and counts
+ * what went out. Long slices of files go by sendfile(2) where that can be, else they are read and written.
+ */
 export class BodyWriter {
   /** Bytes of the body that have left this process. */
   bytes = 0;
@@ -29,36 +45,73 @@ export class BodyWriter {
   /** Bytes and time since it was measured last how fast the client is. */
   #measured = { bytes: 0, since: 0 };
 
-  constructor(readonly response: ServerResponse) {}
+  constructor(
+    readonly response: ServerResponse,
+    private readonly slowReaders?: SlowReaders,
+  ) {}
 
   /** Writes a chunk and waits until it has left; false when the client has gone. */
-  write(chunk: Buffer | string): Promise<boolean> {
-    return this.#settle(chunk, (done) => this.response.write(chunk, done));
+  async write(chunk: Buffer | string): Promise<boolean> {
+    if (!paceOf(this.response)) return this.#writeNow(chunk);
+    const bytes = Buffer.from(chunk);
+    for (let done = 0; done < bytes.length;) {
+      const allowed = await this.#allow(bytes.length - done);
+      if (allowed === 0 || !(await this.#writeNow(bytes.subarray(done, done + allowed)))) return false;
+      done += allowed;
+    }
+    return !this.response.destroyed;
   }
 
   /** Ends the response, with a last chunk, and waits until all has left; false when the client has gone. */
-  end(chunk: Buffer | string = ''): Promise<boolean> {
+  async end(chunk: Buffer | string = ''): Promise<boolean> {
+    if (paceOf(this.response)) {
+      for (let left = Buffer.byteLength(chunk); left > 0;) {
+        const allowed = await this.#allow(left);
+        if (allowed === 0) return false;
+        left -= allowed;
+      }
+    }
     return this.#settle(chunk, (done) => this.response.end(chunk, done));
   }
 
-  /** Writes `length` bytes of the file from `start`, with `head` before them. A file that is too short writes less. */
-  async slice(handle: FileHandle, start: number, length: number, head = ''): Promise<SendResult> {
+  /**
+   * Writes `length` bytes of the file from `start`, with `head` before them. A file that is too short writes less: the
+   * connection is to be broken then. @throws system errors of reading (EIO)
+   */
+  async slice(file: OpenFile, start: number, length: number, head = ''): Promise<SendResult> {
     if (length > SMALL) {
       if (head !== '' && !(await this.write(head))) return 'closed';
-      return this.#stream(handle, start, length);
+      const reached = this.bytes;
+      const result = await this.#sendThroughKernel(file, start, start + length);
+      if (result !== 'unable') return result;
+      return this.#stream(file, start + this.bytes - reached, start + length);
     }
-    const content = await readSmall(handle, start, length);
+    const content = await readSmall(file, start, length);
     if (!content) return 'short';
     const chunk = head === '' ? content : Buffer.concat([Buffer.from(head), content]);
     return (await this.write(chunk)) ? 'sent' : 'closed';
   }
 
+  /** Not for bodies in chunks, whose lengths stand between them. */
+  async #sendThroughKernel(file: OpenFile, start: number, end: number): Promise<KernelResult> {
+    const { response } = this;
+    if (process.env['MILLPOND_SENDFILE'] === 'off') return 'unable';
+    if (!(await this.#writeNow(''))) return 'closed'; // the header fields, and all of the responses before this one
+    const { socket } = response;
+    if (!socket || socket.writableLength > 0 || response.chunkedEncoding) return 'unable';
+    const sender = FileSender.on(socket);
+    if (!sender) return 'unable';
+    const onBytes = (bytes: number): void => {
+      this.bytes += bytes;
+    };
+    return sendThroughKernel({ response, sender, file, start, end, onBytes, slowReaders: this.slowReaders });
+  }
+
   /** Reads one chunk while the one before is on its way: a slow client holds two small buffers, however large the file. */
-  async #stream(handle: FileHandle, start: number, length: number): Promise<SendResult> {
-    const end = start + length;
+  async #stream(file: OpenFile, start: number, end: number): Promise<SendResult> {
     const read = (position: number): Promise<{ bytesRead: number; buffer: Buffer }> => {
       const buffer = takeBuffer(this.#isFast ? LARGE_CHUNK : CHUNK);
-      return handle.read(buffer, 0, Math.min(buffer.length, end - position), position);
+      return readAt(file.fd, buffer, 0, Math.min(buffer.length, end - position), position);
     };
     this.#measured = { bytes: 0, since: performance.now() };
     let reading = read(start);
@@ -87,6 +140,21 @@ export class BodyWriter {
     return true;
   }
 
+  #writeNow(chunk: Buffer | string): Promise<boolean> {
+    return this.#settle(chunk, (done) => this.response.write(chunk, done));
+  }
+
+  /** How many of `wanted` bytes may leave, after the wait that the pace asks for; 0 when the client has gone. */
+  async #allow(wanted: number): Promise<number> {
+    const pace = paceOf(this.response);
+    while (pace && !this.response.destroyed) {
+      const { bytes, waitMs } = pace.take(wanted);
+      if (bytes > 0) return bytes;
+      await pause(this.response, waitMs);
+    }
+    return pace ? 0 : wanted;
+  }
+
   #settle(chunk: Buffer | string, act: (done: (error?: Error | null) => void) => void): Promise<boolean> {
     const { response } = this;
     if (response.destroyed) return Promise.resolve(false);
@@ -103,10 +171,10 @@ export class BodyWriter {
 }
 
 /** Reads exactly `length` bytes, at most 64 KiB, or nothing where the file has fewer. */
-export async function readSmall(handle: FileHandle, start: number, length: number): Promise<Buffer | undefined> {
+export async function readSmall(file: OpenFile, start: number, length: number): Promise<Buffer | undefined> {
   const buffer = Buffer.allocUnsafe(length);
   for (let filled = 0; filled < length;) {
-    const { bytesRead } = await handle.read(buffer, filled, length - filled, start + filled);
+    const { bytesRead } = await readAt(file.fd, buffer, filled, length - filled, start + filled);
     if (bytesRead === 0) return undefined;
     filled += bytesRead;
   }
