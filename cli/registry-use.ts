@@ -43,6 +43,7 @@ export class RegistryUse implements ImageStatistics {
         if (this.#digestAt(repository, reference) !== before) this.#of(this.#registryOf(repository)).misses++;
         return freshness;
       },
+      staleSince: (repository) => onDemand.staleSince(repository),
       bringReferrers: (repository, digest) => onDemand.bringReferrers(repository, digest),
       openBlob: async (repository, digest) => {
         const blob = await onDemand.openBlob(repository, digest);

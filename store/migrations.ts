@@ -189,6 +189,12 @@ const MIGRATIONS: readonly string[] = [
   ALTER TABLE tags ADD COLUMN pushed_at INTEGER NOT NULL DEFAULT 0;
   UPDATE tags SET pushed_at = moved_at;
   `,
+  `
+  CREATE TABLE upstream_troubles (
+    registry TEXT PRIMARY KEY,
+    since INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** @throws MillpondError conflict when the database was written by a newer Millpond */

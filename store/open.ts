@@ -18,6 +18,7 @@ import { RunStore } from './runs.js';
 import { TagStore } from './tags.js';
 import { TokenStore } from './tokens.js';
 import { UploadStore } from './uploads.js';
+import { UpstreamTroubleStore } from './upstream-troubles.js';
 
 /** All that the program keeps in SQLite. Statements are synchronous and short. */
 export interface Store {
@@ -36,6 +37,7 @@ export interface Store {
   readonly uploads: UploadStore;
   readonly tokens: TokenStore;
   readonly registryLimits: RegistryLimitStore;
+  readonly upstreamTroubles: UpstreamTroubleStore;
   /** Runs `work` in one transaction. `work` must be synchronous. */
   transaction<T>(work: () => T): T;
   close(): void;
@@ -63,6 +65,7 @@ export function openStore(file: string): Store {
     uploads: new UploadStore(db),
     tokens: new TokenStore(db),
     registryLimits: new RegistryLimitStore(db),
+    upstreamTroubles: new UpstreamTroubleStore(db),
     transaction: (work) => db.transaction(work).immediate(),
     close: () => db.close(),
   };

@@ -15,6 +15,7 @@ import { OnDemandFetcher, placeOf } from './upstreams/oci/on-demand.js';
 import { ReferrerMemory } from './upstreams/oci/referrer-memory.js';
 import { RegistryClients } from './upstreams/oci/registry-clients.js';
 import { RegistryFailure } from './upstreams/oci/registry-failure.js';
+import { UpstreamHealth } from './upstreams/oci/upstream-health.js';
 
 export interface ImagesOptions {
   readonly settings: Settings;
@@ -33,7 +34,7 @@ export interface Images {
   readonly onDemand: OnDemandImages;
   /** How the limits of each registry stand now, by its name. */
   budgets(): Map<string, BudgetState>;
-  /** Since when a registry cannot be asked for clients; milliseconds since the epoch, null when it last answered. */
+  /** Since when a registry cannot be asked; milliseconds since the epoch, null when it last answered. */
   troubleSince(registry: string): number | null;
   /**
    * Fetches a blob or manifest again that one of the repositories has; false when every upstream says that it does not
@@ -60,10 +61,11 @@ export function createImages(options: ImagesOptions): Images {
     ...(onReceived ? { onReceived } : {}),
   });
   const referrers = new ReferrerMemory(clock);
+  const health = new UpstreamHealth({ store, clock, log });
   const sourceOf = (registry: Registry): ImageSource => clients.sourceOf(registry);
-  const services: ImageServices = { blobs, fetches, referrers, sourceOf };
+  const services: ImageServices = { blobs, fetches, referrers, health, sourceOf };
   const onDemand = new OnDemandFetcher({
-    ...{ store, blobs, fetches, referrers, clock, log, sourceOf, settings: () => settings },
+    ...{ store, blobs, fetches, referrers, health, clock, log, sourceOf, settings: () => settings },
     hasRoom: (bytes) => hasRoom(bytes + fetches.bytesLeft), // those under way still need theirs
   });
   const closing = new AbortController();
@@ -71,7 +73,7 @@ export function createImages(options: ImagesOptions): Images {
     services,
     onDemand,
     budgets: () => new Map([...settings.registries].map(([name, registry]) => [name, clients.budgetOf(registry)])),
-    troubleSince: (registry) => onDemand.troubleSince(registry),
+    troubleSince: (registry) => health.troubleSince(registry),
     refetch: (digest, repositories) =>
       refetch({ settings, store, services, signal: closing.signal }, digest, repositories),
     apply(next) {

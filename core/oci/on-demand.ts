@@ -26,6 +26,11 @@ export interface OnDemandImages {
   /** Brings the manifest of a tag or digest here, and the tag in step; null when nothing was to be done. */
   bringManifest(repository: string, reference: string): Promise<Freshness | null>;
   /**
+   * Since when the upstream of a repository cannot be asked, as far as anybody has tried; milliseconds since the epoch.
+   * Null where it answered last, or there is none. It asks nobody.
+   */
+  staleSince(repository: string): number | null;
+  /**
    * Brings what upstream says is about a manifest that is here, where that was not asked lately. UNAVAILABLE only while
    * nothing is known: what is here is true, if not all.
    */

@@ -17,11 +17,11 @@ import { unknownManifest } from './unknown.js';
  */
 export async function sendManifest(exchange: RepositoryExchange): Promise<void> {
   const { parts, path, place, request, response } = exchange;
-  const freshness = await bringFromUpstream(exchange);
+  const freshness = await fetcherFor(exchange)?.bringManifest(place.repository, path.reference);
   const found = await parts.manifests.find(place.repository, path.reference);
   if (!found) throw unknownManifest(parts.deps.store, place, path.reference);
   keepLease(exchange, found.digest);
-  const headers = fieldsOf(found, freshness);
+  const headers = fieldsOf(found, staleSince(exchange, found, freshness ?? null));
   const condition = conditionOf(request.headers, etagOf(found.digest));
   if (condition === 'failed')
     throw new OciError('DIGEST_INVALID', { status: 412, message: 'If-Match names another digest' });
@@ -37,13 +37,17 @@ export async function sendManifest(exchange: RepositoryExchange): Promise<void> 
   if (sent.complete) tell(exchange, found, sent.bytes);
 }
 
-async function bringFromUpstream(exchange: RepositoryExchange): Promise<Freshness | null> {
-  const { path, place } = exchange;
-  return (await fetcherFor(exchange)?.bringManifest(place.repository, path.reference)) ?? null;
+/** Of what a client asked for by digest nothing can be stale; what is mirrored was not asked for just now. */
+function staleSince(
+  { parts, place }: RepositoryExchange,
+  { tag }: FoundManifest,
+  freshness: Freshness | null,
+): number | null {
+  if (tag === null) return null;
+  return freshness ? freshness.staleSince : (parts.deps.onDemand?.staleSince(place.repository) ?? null);
 }
 
-function fieldsOf({ digest, tag }: FoundManifest, freshness: Freshness | null): OutgoingHttpHeaders {
-  const staleSince = freshness?.staleSince ?? null;
+function fieldsOf({ digest, tag }: FoundManifest, staleSince: number | null): OutgoingHttpHeaders {
   return {
     'Docker-Content-Digest': digest,
     ETag: etagOf(digest),

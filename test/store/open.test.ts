@@ -47,13 +47,13 @@ describe('openStore', () => {
     const file = await databaseFile();
     openStore(file).close();
     const db = new Database(file);
-    const version = db.pragma('user_version', { simple: true }) as number;
     db.exec(`
+      DROP TABLE upstream_troubles;
       ALTER TABLE tags DROP COLUMN pushed_at;
       INSERT INTO repositories (name, origin, created_at) VALUES ('lab/app', 'hosted', 1);
       PRAGMA foreign_keys = OFF;
       INSERT INTO tags (repository, tag, digest, moved_at) VALUES ('lab/app', 'old', 'sha256:1', 4711)`);
-    db.pragma(`user_version = ${version - 1}`);
+    db.pragma('user_version = 2');
     db.close();
     const store = openStore(file);
     expect(store.retention.page('lab/app', '', 9)).toEqual([

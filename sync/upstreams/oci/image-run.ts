@@ -51,6 +51,7 @@ export async function performImageRun(context: ImageRunContext): Promise<RunResu
     return result;
   } catch (error) {
     context.signal.throwIfAborted();
+    context.images.health.failed(mirror.registry.name, error);
     throw toRunFailure(error, clock());
   } finally {
     tallyTotals(context);
@@ -90,6 +91,7 @@ async function surveyTags(context: ImageRunContext, failures: TagFailures): Prom
   const { store, mirror, run, images, signal, log, tally } = context;
   const { client } = images.sourceOf(mirror.registry);
   const listed = await client.listTags(mirror.repository, { signal, urgency: 'sync' });
+  images.health.answered(mirror.registry.name);
   const chosen = chooseTags(context, listed);
   log.write(`${tagCount(listed.length)} at upstream, ${formatCount(chosen.length)} chosen.`);
   const signatures = mirror.referrers ? cosignTags(store, mirror.name, listed) : [];

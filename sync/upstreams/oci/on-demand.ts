@@ -19,7 +19,7 @@ import { orAborted } from './or-aborted.js';
 import { isStaleBetter, toOciError, withOciErrors } from './on-demand-errors.js';
 import type { ReferrerMemory } from './referrer-memory.js';
 import { RegistryFailure } from './registry-failure.js';
-import { UpstreamHealth } from './upstream-health.js';
+import type { UpstreamHealth } from './upstream-health.js';
 import { readKnown, type ReadManifest } from './wanted-parts.js';
 
 export interface OnDemandOptions {
@@ -31,6 +31,7 @@ export interface OnDemandOptions {
   readonly clock: () => number;
   readonly log: CacheRoomOptions['log'];
   readonly sourceOf: (registry: Registry) => ImageSource;
+  readonly health: UpstreamHealth;
   /** Whether the disk has room above its reserve for so many bytes more. */
   readonly hasRoom: (bytes: number) => Promise<boolean>;
 }
@@ -68,7 +69,7 @@ export class OnDemandFetcher implements OnDemandImages {
   readonly #closing = new AbortController();
 
   constructor(private readonly options: OnDemandOptions) {
-    this.#health = new UpstreamHealth(options.clock);
+    this.#health = options.health;
     this.#room = new CacheRoom(options);
     this.#notFound = new NotFoundMemory(options.clock);
   }
@@ -132,9 +133,10 @@ export class OnDemandFetcher implements OnDemandImages {
     this.#notFound.clear();
   }
 
-  /** Since when a registry cannot be asked; milliseconds since the epoch, null when it last answered. */
-  troubleSince(registry: string): number | null {
-    return this.#health.troubleSince(registry);
+  staleSince(repository: string): number | null {
+    const place = placeOf(this.options.settings(), repository);
+    if (!place || this.options.store.repositories.get(repository)?.origin === 'hosted') return null;
+    return this.#health.troubleSince(place.registry.name);
   }
 
   async close(): Promise<void> {
@@ -320,7 +322,7 @@ export class OnDemandFetcher implements OnDemandImages {
       this.#health.answered(registry.name);
       return result;
     } catch (error) {
-      if (isTrouble(error)) this.#health.failed(registry.name, error);
+      this.#health.failed(registry.name, error);
       throw error;
     }
   }
@@ -342,9 +344,4 @@ export class OnDemandFetcher implements OnDemandImages {
 export function placeOf(settings: Settings, repository: string): UpstreamPlace | null {
   const followed = followedUpstream(settings, repository);
   return followed && { repository, ...followed };
-}
-
-/** What it would also say to the next question, whatever that is about. */
-function isTrouble(error: unknown): boolean {
-  return error instanceof RegistryFailure && !['not-found', 'denied', 'unauthorized'].includes(error.kind);
 }

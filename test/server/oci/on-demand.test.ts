@@ -19,6 +19,7 @@ const LAYER = contentOf('application/octet-stream', bytesOf('layer', 1_000_000))
 class ToldImages implements OnDemandImages {
   readonly brought: string[] = [];
   allowed = true;
+  stale: number | null = null;
   bring: (repository: string, reference: string) => Promise<Freshness | null> = () => Promise.resolve(null);
   open: (repository: string, digest: Digest) => Promise<BlobReader | null> = () => Promise.resolve(null);
 
@@ -29,6 +30,10 @@ class ToldImages implements OnDemandImages {
   bringManifest(repository: string, reference: string): Promise<Freshness | null> {
     this.brought.push(`${repository} ${reference}`);
     return this.bring(repository, reference);
+  }
+
+  staleSince(): number | null {
+    return this.stale;
   }
 
   bringReferrers(repository: string, digest: Digest): Promise<void> {
@@ -121,6 +126,21 @@ describe('images on demand', () => {
     const answer = await get(`${REPOSITORY}/manifests/latest`);
     expect(answer.headers['warning']).toMatch(/^299 - "[^"]*2026-01-02 03:04 UTC[^"]*"$/);
     answer.resume();
+  });
+
+  it('says so too of what is mirrored, which its own runs could not compare, but not of what a digest names', async () => {
+    const image = buildImage({ seed: 'mirrored' });
+    await place(image, ['latest']);
+    images.stale = Date.UTC(2026, 0, 2, 3, 4);
+    for (const allowed of [true, false]) {
+      images.allowed = allowed;
+      const answer = await get(`${REPOSITORY}/manifests/latest`);
+      expect(answer.headers['warning']).toMatch(/^299 - "[^"]*2026-01-02 03:04 UTC[^"]*"$/);
+      answer.resume();
+    }
+    const byDigest = await get(`${REPOSITORY}/manifests/${image.digest}`);
+    expect([byDigest.statusCode, byDigest.headers['warning']]).toEqual([200, undefined]);
+    byDigest.resume();
   });
 
   it('never says 404 for a fault of the upstream', async () => {

@@ -23,9 +23,11 @@ import {
   twoPlatforms,
   unfinished,
 } from './image-scene.js';
+import { UpstreamHealth } from '../../../../sync/upstreams/oci/upstream-health.js';
 import { json, startWebServer } from './registry-scene.js';
 
 const HOUR = 3_600_000;
+const silentLog = { warn: () => undefined };
 
 describe('a run of images', () => {
   it('brings what the tags name, and costs only HEADs when nothing has moved', async () => {
@@ -47,6 +49,26 @@ describe('a run of images', () => {
     expect(second).toMatchObject({ outcome: 'unchanged', markerValue: first.markerValue });
     expect(upstream.faulty.requests({ kind: 'manifest', method: 'HEAD' })).toHaveLength(3);
     expect(upstream.faulty.requests({ method: 'GET' }).map(({ kind }) => kind)).toEqual(['tags']);
+  });
+
+  it('remembers over a restart since when upstream is down, until a run reaches it again', async () => {
+    const upstream = await startUpstream();
+    await upstream.push(buildImage({ seed: 'down' }), 'latest');
+    const pond = await startPond(upstream.faulty.url);
+    await pond.sync();
+    expect(pond.images.onDemand.staleSince(NAME)).toBeNull();
+    await upstream.faulty.offline();
+    expect(await pond.sync()).toMatchObject({ outcome: 'failed' });
+    const down = pond.images.onDemand.staleSince(NAME);
+    expect(down).not.toBeNull();
+    expect(await pond.sync()).toMatchObject({ outcome: 'failed' });
+    expect(pond.images.onDemand.staleSince(NAME)).toBe(down);
+    const restarted = new UpstreamHealth({ store: pond.store, clock: Date.now, log: silentLog });
+    expect([restarted.troubleSince('up.test'), restarted.isLeftAlone('up.test')]).toEqual([down, false]);
+    await upstream.faulty.online();
+    expect(await pond.sync()).toMatchObject({ outcome: 'unchanged' });
+    expect(pond.images.onDemand.staleSince(NAME)).toBeNull();
+    expect(pond.store.upstreamTroubles.all()).toEqual(new Map());
   });
 
   it('brings again a manifest that is damaged on the disk', async () => {
