@@ -64,8 +64,8 @@ const PHASE_WORDS: Readonly<Record<RunPhase, string>> = {
   prepare: 'preparing the new tree',
   pull: 'transferring files',
   verify: 'verifying the new tree',
-  guard: 'comparing it with the published tree',
-  publish: 'publishing the new tree',
+  guard: 'comparing it with what is published',
+  publish: 'publishing what is new',
   account: 'writing the books',
   ended: 'done',
 };

@@ -77,6 +77,7 @@ export async function startSite(
       new Promise<void>((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
+        for (const mirror of ['debian', 'empty']) trees.set(mirror, null); // closes the files that are kept open
       }),
   );
   const { port } = server.address() as AddressInfo;
