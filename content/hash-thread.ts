@@ -77,7 +77,7 @@ function answerOf(worker: Worker, task: HashTask): Promise<HashAnswer> {
       act();
     };
     const onMessage = (answer: HashAnswer): void => settle(() => resolve(answer));
-    const onError = (error: unknown): void => settle(() => reject(error));
+    const onError = (error: Error): void => settle(() => reject(error));
     const onExit = (): void => settle(() => reject(new Error('the thread that computes hashes has ended')));
     worker.on('message', onMessage).on('error', onError).on('exit', onExit);
     worker.postMessage(task);

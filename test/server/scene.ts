@@ -127,6 +127,7 @@ export function makeMirror(name: string, more: Partial<TreeMirror> = {}): TreeMi
     publish: 'slots',
     marker: null,
     maxDelete: 0.5,
+    sources: [],
     ...more,
   } as TreeMirror;
 }
@@ -213,6 +214,7 @@ export function makeSettings(
       bandwidth: null,
       keep: { runs: 30, days: 90 },
     },
+    files: { hashOver: null, hashRate: 25_000_000 },
     zones: new Map(),
     registries: new Map(),
     images: new Map(),
