@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Settings } from '../../config/settings.js';
 import { BlobStore } from '../../content/blobs.js';
+import { FileHashes } from '../../content/file-hashes.js';
 import { Layout } from '../../content/layout.js';
 import { PublishedTrees } from '../../content/published-trees.js';
 import { Uploads } from '../../content/uploads.js';
@@ -83,12 +84,14 @@ export async function openScene(
   const state = { settings: makeSettings(folder, options), isReady: true };
   const log = { error: (...line: unknown[]) => void parts.logged.push(line), warn: () => undefined };
   const clock = options.clock ?? (() => NOW);
+  const hashes = new FileHashes({ store, clock, log });
   const blobs = new BlobStore({ store, layout, clock });
   const uploads = new Uploads({ store, layout, blobs, clock, reserve: () => state.settings.sync.reserve });
   const deps: ServerDeps = {
     ...parts,
     settings: () => state.settings,
     clock,
+    hashes,
     images: { blobs, uploads, onDemand: null, onPull: () => undefined },
     imageStatistics: options.imageStatistics ?? null,
     log: log as ServerDeps['log'],
@@ -102,6 +105,7 @@ export async function openScene(
     server.stop();
     http.closeAllConnections();
     await new Promise((resolve) => http.close(resolve));
+    await hashes.stop();
     store.close();
     await rm(folder, { recursive: true, force: true });
   };
