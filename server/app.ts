@@ -2,7 +2,7 @@ import express, { type Express, type Request, type Response } from 'express';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { digestHeaders } from './derived/digest-headers.js';
 import { derivedTarget, formRequest } from './derived/forms.js';
-import { derivedRoutes } from './derived/routes.js';
+import { derivedRoutes, HASH_WAIT, type HashWait } from './derived/routes.js';
 import { problem, problemOf, type Problem } from './errors.js';
 import { EVENT_LIMITS, EventStream, type EventLimits } from './events.js';
 import { createFileHandler, type FileHandler, type FileResult } from './files/handler.js';
@@ -29,17 +29,26 @@ export interface Server {
 
 type Miss = Extract<FileResult, { handled: false }>;
 
+export interface ServerOptions {
+  readonly events?: EventLimits;
+  /** How long clients wait for hashes. */
+  readonly hashWait?: HashWait;
+}
+
 /**
  * The life of a request: the registry at /v2/ and published trees, on roads without a router; then pages and what
  * programs read.
  */
-export function createServer(deps: ServerDeps, options: { events?: EventLimits } = {}): Server {
+export function createServer(deps: ServerDeps, options: ServerOptions = {}): Server {
   const limits = options.events ?? EVENT_LIMITS;
   const events = new EventStream(deps.engine, (event) => publicEvent(deps, event), limits);
   const metrics = createMetrics({ ...deps, eventClients: () => events.clients });
   const misses = new WeakMap<IncomingMessage, Miss>();
   let stopping = false;
-  const app = createApp(deps, { events, metrics, isStopping: () => stopping, missOf: (req) => misses.get(req) });
+  const app = createApp(deps, {
+    ...{ events, metrics, isStopping: () => stopping, missOf: (req: IncomingMessage) => misses.get(req) },
+    hashWait: options.hashWait ?? HASH_WAIT,
+  });
   const serveFile = fileHandlerFor(deps, metrics);
   const serveImages = registryFor(deps);
   const working = new Set<Promise<void>>();
@@ -131,6 +140,7 @@ function createApp(
     metrics: Metrics;
     isStopping: () => boolean;
     missOf: (req: IncomingMessage) => Miss | undefined;
+    hashWait: HashWait;
   },
 ): Express {
   const app = express();
@@ -142,7 +152,8 @@ function createApp(
   });
   app.use((req, res, next) => (isRead(req) ? next() : refuseMethod(deps, req, res)));
   app.use(apiRoutes(deps, parts));
-  app.use(derivedRoutes(deps, { missOf: parts.missOf, frame: (title) => frameFor(deps, { title, section: 'none' }) }));
+  const frame = (title: string) => frameFor(deps, { title, section: 'none' });
+  app.use(derivedRoutes(deps, { missOf: parts.missOf, frame, wait: parts.hashWait }));
   app.use(pageRoutes(deps));
   app.use(async (req, res) => {
     refuse(deps, req, res, await refusalFor(deps, req.path, parts.missOf(req)));

@@ -24,11 +24,16 @@ export interface DerivedParts {
   /** What the road of files said of a request that reaches this. */
   readonly missOf: (request: IncomingMessage) => Miss | undefined;
   readonly frame: (title: string) => PageFrame;
-  /** Milliseconds that a client waits for a hash, and that a page does. */
-  readonly wait?: { readonly form: number; readonly page: number };
+  readonly wait: HashWait;
 }
 
-const WAIT = { form: 10_000, page: 1_000 };
+/** Milliseconds that a client waits for a hash, and that a page does. */
+export interface HashWait {
+  readonly form: number;
+  readonly page: number;
+}
+
+export const HASH_WAIT: HashWait = { form: 10_000, page: 1_000 };
 
 const RENDERERS: Readonly<Record<DerivedForm, (file: DescribedFile) => Buffer | string>> = {
   sha256: checksumLine,
@@ -57,7 +62,7 @@ export function derivedRoutes(deps: ServerDeps, parts: DerivedParts): Router {
 
 async function answerForm(
   deps: ServerDeps,
-  { wait = WAIT }: DerivedParts,
+  { wait }: DerivedParts,
   { file, form }: { file: OpenFile; form: DerivedForm },
   req: Request,
   res: Response,
@@ -84,7 +89,7 @@ function refuseEmpty({ stats, segments }: OpenFile): void {
 
 async function answerInfo(
   deps: ServerDeps,
-  { frame, wait = WAIT }: DerivedParts,
+  { frame, wait }: DerivedParts,
   file: OpenFile,
   req: Request,
   res: Response,

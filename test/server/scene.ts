@@ -15,6 +15,7 @@ import type { TreeMirror } from '../../core/mirror.js';
 import type { ImageStatistics } from '../../core/oci/image-statistics.js';
 import type { Run } from '../../core/run.js';
 import { createServer, type Server } from '../../server/app.js';
+import type { HashWait } from '../../server/derived/routes.js';
 import type { EventLimits } from '../../server/events.js';
 import type { ServerDeps } from '../../server/server-deps.js';
 import { openStore, type Store } from '../../store/open.js';
@@ -66,6 +67,7 @@ export async function openScene(
     mirrors?: TreeMirror[];
     site?: Partial<Settings['site']>;
     events?: EventLimits;
+    hashWait?: HashWait;
     clock?: () => number;
     imageStatistics?: ImageStatistics;
   } = {},
@@ -98,7 +100,8 @@ export async function openScene(
     version: '0.1.0',
     ready: () => state.isReady,
   };
-  const server = createServer(deps, options.events ? { events: options.events } : {});
+  const { events, hashWait } = options;
+  const server = createServer(deps, { ...(events ? { events } : {}), ...(hashWait ? { hashWait } : {}) });
   const http = createHttpServer(server.handler);
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
   const close = async (): Promise<void> => {
