@@ -1,8 +1,10 @@
 import { loadSettings } from '../config/load.js';
 import type { Settings } from '../config/settings.js';
+import { FileHashes } from '../content/file-hashes.js';
+import { HashAhead } from '../content/hash-ahead.js';
 import { Layout } from '../content/layout.js';
 import { PublishedTrees } from '../content/published-trees.js';
-import { reconcile } from '../content/reconcile.js';
+import { reconcile, type ReconcileOptions } from '../content/reconcile.js';
 import { createLog, type Log } from '../platform/log.js';
 import { packageVersion } from '../platform/package-root.js';
 import { endProcesses, processesWithEnvironment } from '../platform/processes.js';
@@ -64,9 +66,12 @@ async function start(options: AppOptions, undo: Undo): Promise<App> {
   const engine = new SyncEngine({ settings, ...engineParts });
   undo.push(() => engine.stop());
 
+  const hashes = openHashes({ settings: () => settings, store, layout, trees, clock, log }, undo);
+
   let ready = false;
   const serverDeps = {
     ...{ settings: () => settings, store, engine, trees, layout, clock, log, version: packageVersion() },
+    hashes: hashes.parts,
     images: images.parts,
     imageStatistics: images.statistics,
     ready: () => ready,
@@ -79,7 +84,10 @@ async function start(options: AppOptions, undo: Undo): Promise<App> {
   const reload = reloader({
     ...{ configFile: options.configFile, reconcileWith: disk.reconcileWith, engine, images, listeners, log },
     settings: () => settings,
-    use: (next) => (settings = next),
+    use: (next) => {
+      settings = next;
+      hashes.ahead.lookAgain();
+    },
   });
   const control = await openControlSocket(
     layout.controlSocket,
@@ -88,6 +96,7 @@ async function start(options: AppOptions, undo: Undo): Promise<App> {
   undo.push(() => control.stop());
   engine.start();
   images.start();
+  hashes.ahead.start();
   ready = true;
 
   let stopping: Promise<void> | undefined;
@@ -97,12 +106,31 @@ async function start(options: AppOptions, undo: Undo): Promise<App> {
     await Promise.all([listeners.close(settings.grace * 1000), engine.stop()]);
     await control.stop();
     await images.stop();
+    await hashes.stop();
     await server.ended();
     store.close();
     await disk.companion?.stop();
     disk.lock.release();
   }
   return { addresses, reload, stop: () => (stopping ??= stop()) };
+}
+
+/** What computes hashes of published files: for clients that ask, and ahead for large files. */
+function openHashes(
+  { settings, ...parts }: Omit<ReconcileOptions, 'log'> & { settings: () => Settings; log: Log },
+  undo: Undo,
+) {
+  const hashes = new FileHashes(parts);
+  const ahead = new HashAhead({
+    ...{ ...parts, hashes, mirrors: () => settings().mirrors.keys() },
+    settings: () => ({ over: settings().files.hashOver, rate: settings().files.hashRate }),
+  });
+  async function stop(): Promise<void> {
+    await ahead.stop();
+    await hashes.stop();
+  }
+  undo.push(stop);
+  return { parts: hashes, ahead, stop };
 }
 
 /** The data folder and all that is in it, for this program alone; records and disk agree. */

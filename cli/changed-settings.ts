@@ -19,11 +19,12 @@ function entries({
   site,
   sync,
   listen,
+  files,
   data,
   grace,
 }: Settings): Map<string, unknown> {
   const found = new Map<string, unknown>(Object.entries({ data, grace }));
-  for (const [section, values] of Object.entries({ site, sync, listen, registry }))
+  for (const [section, values] of Object.entries({ site, sync, listen, files, registry }))
     for (const [key, value] of Object.entries(values)) found.set(`${section}.${key}`, value);
   for (const [name, zone] of zones) found.set(`zones.${name}`, zone);
   for (const [name, mirror] of mirrors) found.set(`mirrors.${name}`, mirror);

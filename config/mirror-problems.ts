@@ -14,6 +14,14 @@ export function upstream(value: string): string | undefined {
   }
 }
 
+/** An address below which a path of the tree is appended. */
+export function source(value: string): string | undefined {
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  const isPlain = url && /^https?:$/.test(url.protocol) && !url.username && !url.password && !url.search && !url.hash;
+  if (isPlain && url.pathname.endsWith('/')) return undefined;
+  return `${quote(value)} is not the address of a folder: write it as https://mirror.example.net/debian/`;
+}
+
 export function schedule(value: string): string | undefined {
   return value === 'manual' ? undefined : cronProblem(value);
 }

@@ -131,6 +131,15 @@ export const mirror = field
           'slots: a new tree is built beside the old one and switched in whole. in-place: files are replaced one by one ' +
           'in the tree that is being served.',
       }),
+    sources: field
+      .textList(
+        {
+          description: 'Other addresses of the same tree over HTTP, told to clients that fetch from several at a time.',
+          examples: ['https://mirror.example.net/debian/'],
+        },
+        problem.source,
+      )
+      .prefault([]),
     marker: marker.optional().meta({ description: "Upstream's own freshness file: read before each run." }),
     guard,
   })

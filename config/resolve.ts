@@ -62,6 +62,7 @@ export function resolveSettings(raw: RawSettings, file: string): Settings {
       bandwidth: sync.bandwidth ?? null,
       keep: sync.keep,
     },
+    files: { hashOver: raw.files.hash_over.bytes, hashRate: raw.files.hash_rate },
     zones: new Map(Object.entries(raw.zones).map(([name, { networks }]) => [name, { name, networks }])),
     mirrors: new Map(mirrors),
     ...resolveImages(raw, file),
@@ -83,6 +84,7 @@ function resolveMirror(name: string, raw: RawMirror, file: string): TreeMirror {
     publish: raw.publish,
     marker: raw.marker ?? null,
     maxDelete: raw.guard.max_delete,
+    sources: raw.sources,
   };
 }
 

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { parseRate, parseShare, parseSize } from '../core/units.js';
 import * as field from './fields.js';
+import { files } from './files-schema.js';
 import { parseHttpAddress, ADDRESS_FORMS } from './http-address.js';
 import { images } from './image-schema.js';
 import { mirrors } from './mirror-schema.js';
@@ -92,6 +93,7 @@ export const schema = field.section({
       description: 'HTTP processes beside the main one. 0: none, it serves itself; nothing else is allowed yet.',
     }),
   sync,
+  files,
   grace: field
     .duration('0s', '1d', { description: 'How long downloads may go on when the program is stopped.' })
     .prefault('30s'),

@@ -17,6 +17,7 @@ export interface Settings {
   readonly data: string;
   readonly listen: { readonly http: readonly HttpAddress[] };
   readonly sync: SyncSettings;
+  readonly files: FileSettings;
   /** By name; all clients that are in none of them are in the zone `public`. */
   readonly zones: ReadonlyMap<string, Zone>;
   /** By name, in the order of the file. */
@@ -49,6 +50,14 @@ export interface SyncSettings {
   readonly bandwidth: number | null;
   /** Runs (and their logs) that are kept: the newest so many, and those not older than so many days. */
   readonly keep: { readonly runs: number; readonly days: number };
+}
+
+/** Rules for all published files. */
+export interface FileSettings {
+  /** Files of more bytes are hashed before anybody asks; null is none. */
+  readonly hashOver: number | null;
+  /** Bytes a second that are read for that at most. */
+  readonly hashRate: number;
 }
 
 /** Rules of the registry that this server is. */

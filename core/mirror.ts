@@ -58,6 +58,8 @@ export interface TreeMirror extends SyncTarget {
   readonly marker: MarkerRule | null;
   /** Share (0 to 1) of the published files that one run may delete before it is held for a person. */
   readonly maxDelete: number;
+  /** Other addresses of the same tree over HTTP, each with a slash at its end. */
+  readonly sources: readonly string[];
 }
 
 /** Whatever is kept in step with an upstream. */

@@ -1,5 +1,8 @@
 import express, { type Express, type Request, type Response } from 'express';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { digestHeaders } from './derived/digest-headers.js';
+import { derivedTarget, formRequest } from './derived/forms.js';
+import { derivedRoutes, HASH_WAIT, type HashWait } from './derived/routes.js';
 import { problem, problemOf, type Problem } from './errors.js';
 import { EVENT_LIMITS, EventStream, type EventLimits } from './events.js';
 import { createFileHandler, type FileHandler, type FileResult } from './files/handler.js';
@@ -26,17 +29,26 @@ export interface Server {
 
 type Miss = Extract<FileResult, { handled: false }>;
 
+export interface ServerOptions {
+  readonly events?: EventLimits;
+  /** How long clients wait for hashes. */
+  readonly hashWait?: HashWait;
+}
+
 /**
  * The life of a request: the registry at /v2/ and published trees, on roads without a router; then pages and what
  * programs read.
  */
-export function createServer(deps: ServerDeps, options: { events?: EventLimits } = {}): Server {
+export function createServer(deps: ServerDeps, options: ServerOptions = {}): Server {
   const limits = options.events ?? EVENT_LIMITS;
   const events = new EventStream(deps.engine, (event) => publicEvent(deps, event), limits);
   const metrics = createMetrics({ ...deps, eventClients: () => events.clients });
   const misses = new WeakMap<IncomingMessage, Miss>();
   let stopping = false;
-  const app = createApp(deps, { events, metrics, isStopping: () => stopping, missOf: (req) => misses.get(req) });
+  const app = createApp(deps, {
+    ...{ events, metrics, isStopping: () => stopping, missOf: (req: IncomingMessage) => misses.get(req) },
+    hashWait: options.hashWait ?? HASH_WAIT,
+  });
   const serveFile = fileHandlerFor(deps, metrics);
   const serveImages = registryFor(deps);
   const working = new Set<Promise<void>>();
@@ -50,7 +62,7 @@ export function createServer(deps: ServerDeps, options: { events?: EventLimits }
   /** Nothing to wait for where the answer to a file is in memory. */
   function answer(req: IncomingMessage, res: ServerResponse): Promise<void> | undefined {
     if (isRegistryTarget(req.url)) return answerImages(req, res);
-    const result = serveFile(req, res);
+    const result = fileFormAsked(deps, req) ?? serveFile(req, res);
     if (result instanceof Promise) return result.then((later) => answerMiss(req, res, later));
     answerMiss(req, res, result);
     return undefined;
@@ -58,7 +70,7 @@ export function createServer(deps: ServerDeps, options: { events?: EventLimits }
 
   function answerMiss(req: IncomingMessage, res: ServerResponse, result: FileResult): void {
     if (result.handled) return;
-    if (answerAbsence(req, res, result)) return metrics.answered('pages', result.status);
+    if (!mayBeDerived(req, result) && answerAbsence(req, res, result)) return metrics.answered('pages', result.status);
     misses.set(req, result);
     res.once('finish', () => metrics.answered('pages', res.statusCode));
     // a callback of our own, or Express would show a stack
@@ -102,6 +114,11 @@ function fileHandlerFor(deps: ServerDeps, metrics: Metrics): FileHandler {
       metrics.answered('files', answer.status);
       metrics.served(answer);
     },
+    extraHeaders: {
+      of: (mirror, segments, stats) =>
+        digestHeaders(deps.hashes, { mirror, segments, stats }, deps.settings().mirrors.get(mirror)?.sources ?? []),
+      onChange: (listener) => deps.hashes.onKnown(listener),
+    },
     clock: () => deps.clock(),
   });
 }
@@ -123,6 +140,7 @@ function createApp(
     metrics: Metrics;
     isStopping: () => boolean;
     missOf: (req: IncomingMessage) => Miss | undefined;
+    hashWait: HashWait;
   },
 ): Express {
   const app = express();
@@ -134,11 +152,24 @@ function createApp(
   });
   app.use((req, res, next) => (isRead(req) ? next() : refuseMethod(deps, req, res)));
   app.use(apiRoutes(deps, parts));
+  const frame = (title: string) => frameFor(deps, { title, section: 'none' });
+  app.use(derivedRoutes(deps, { missOf: parts.missOf, frame, wait: parts.hashWait }));
   app.use(pageRoutes(deps));
   app.use(async (req, res) => {
     refuse(deps, req, res, await refusalFor(deps, req.path, parts.missOf(req)));
   });
   return app;
+}
+
+/** A form of a file, asked for by query, is none of the road of files. */
+function fileFormAsked(deps: ServerDeps, { url = '', method }: IncomingMessage): Miss | undefined {
+  if (!url.includes('?') || (method !== 'GET' && method !== 'HEAD')) return undefined;
+  const asked = formRequest(url, (name) => deps.settings().mirrors.has(name));
+  return asked && { handled: false, status: 404, ...asked };
+}
+
+function mayBeDerived({ url = '' }: IncomingMessage, { status, path }: Miss): boolean {
+  return status === 404 && path !== undefined && derivedTarget(path, url) !== undefined;
 }
 
 /** Tells a program that a mirror has no such file: without a router, a client that tries names must cost little. */

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { FileHashes } from '../content/file-hashes.js';
 import type { Layout } from '../content/layout.js';
 import type { PublishedTrees } from '../content/published-trees.js';
 import type { ImageStatistics } from '../core/oci/image-statistics.js';
@@ -9,6 +10,7 @@ import type { ImageParts } from './oci/registry-deps.js';
 export interface ServerDeps extends StatusDeps {
   readonly trees: PublishedTrees;
   readonly layout: Layout;
+  readonly hashes: FileHashes;
   readonly log: Pick<Logger, 'error' | 'warn'>;
   readonly version: string;
   readonly images: ImageParts;

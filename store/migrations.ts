@@ -195,6 +195,31 @@ const MIGRATIONS: readonly string[] = [
     since INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- hashes of files in published trees, by what tells one version of a file from another
+  CREATE TABLE file_hashes (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    mirror TEXT NOT NULL,
+    path TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    mtime REAL NOT NULL,
+    inode INTEGER NOT NULL,
+    sha256 BLOB NOT NULL,
+    piece_length INTEGER NOT NULL,
+    sha1_pieces BLOB NOT NULL,
+    sha256_pieces BLOB NOT NULL,
+    piece_layer BLOB NOT NULL,
+    pieces_root BLOB NOT NULL,
+    UNIQUE (mirror, path, size, mtime, inode)
+  ) STRICT;
+
+  -- up to which generation the large files of a mirror were hashed before anybody asked
+  CREATE TABLE files_hashed_ahead (
+    mirror TEXT PRIMARY KEY,
+    generation INTEGER NOT NULL,
+    over INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** @throws MillpondError conflict when the database was written by a newer Millpond */

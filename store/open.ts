@@ -5,6 +5,7 @@ import { MillpondError, messageOf } from '../core/errors.js';
 import { BadBlobs } from './bad-blobs.js';
 import { BlobRecords } from './blobs.js';
 import { CachedImages } from './cached-images.js';
+import { FileHashStore } from './file-hashes.js';
 import { GarbageStore } from './garbage.js';
 import { GenerationStore } from './generations.js';
 import { ImagePageStore } from './image-pages.js';
@@ -27,6 +28,7 @@ export interface Store {
   readonly mirrors: MirrorStore;
   readonly blobs: BlobRecords;
   readonly badBlobs: BadBlobs;
+  readonly fileHashes: FileHashStore;
   readonly garbage: GarbageStore;
   readonly retention: RetentionStore;
   readonly cachedImages: CachedImages;
@@ -55,6 +57,7 @@ export function openStore(file: string): Store {
     mirrors: new MirrorStore(db),
     blobs: new BlobRecords(db),
     badBlobs: new BadBlobs(db),
+    fileHashes: new FileHashStore(db),
     garbage: new GarbageStore(db),
     retention: new RetentionStore(db),
     cachedImages: new CachedImages(db),

@@ -147,6 +147,11 @@ export class EntryCache<Answer> {
     return this.#entries.maxEntrySize - 2 * ENTRY_BYTES;
   }
 
+  /** A file by its path as links to it have it: what is said of it has changed. */
+  forget(path: string): void {
+    if (this.#entries.peek(path)?.kind === 'file') this.#entries.delete(path);
+  }
+
   /** Closes all that no response reads from, because the process may open no more. */
   closeFiles(): void {
     this.#open.clear();

@@ -23,8 +23,8 @@ export interface FileFacts {
   readonly whole: FlatHeaders;
 }
 
-/** `now` in milliseconds: Last-Modified must not be in the future (RFC 9110 section 8.8.2.1). */
-export function factsOf(stats: Stats, segments: readonly RawName[], now: number): FileFacts {
+/** `now` in milliseconds; `extra` are more header fields of 200 and 206. Last-Modified must not be in the future (RFC 9110 section 8.8.2.1). */
+export function factsOf(stats: Stats, segments: readonly RawName[], now: number, extra: FlatHeaders = []): FileFacts {
   const { size } = stats;
   const etag = etagOf(stats);
   const lastModified = Math.min(stats.mtimeMs, now);
@@ -34,7 +34,7 @@ export function factsOf(stats: Stats, segments: readonly RawName[], now: number)
     ...['Last-Modified', formatHttpDate(lastModified)],
     ...['Cache-Control', cacheControlOf(segments)],
   ];
-  const content = [...common, ...safetyHeaders(type), 'Accept-Ranges', 'bytes'];
+  const content = [...common, ...safetyHeaders(type), 'Accept-Ranges', 'bytes', ...extra];
   const whole = [...content, 'Content-Type', type, 'Content-Length', String(size)];
   return { size, etag, lastModified, type, common, content, whole };
 }

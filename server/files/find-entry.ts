@@ -1,9 +1,11 @@
+import type { Stats } from 'node:fs';
 import type { PublishedTrees } from '../../content/published-trees.js';
 import { systemCode } from '../../core/errors.js';
 import type { TreePath } from '../../core/tree-path.js';
 import { readSmall, SMALL } from './body-writer.js';
+import type { RawName } from '../../core/tree-path.js';
 import type { EntryCache, KnownAbsence, KnownFile, KnownFolder } from './entry-cache.js';
-import { factsOf } from './file-facts.js';
+import { factsOf, type FlatHeaders } from './file-facts.js';
 import { lookUp, type FoundFile, type LookupResult } from './open-entry.js';
 import { SharedHandle } from './shared-handle.js';
 
@@ -26,6 +28,8 @@ export interface FinderDeps<Answer> {
   absence(wanted: Wanted): Answer;
   /** Whether files of the published tree are replaced one by one: nothing of it is remembered. */
   isInPlace(mirror: string): boolean;
+  /** More header fields of a file. */
+  extraHeaders(mirror: string, segments: readonly RawName[], stats: Stats): FlatHeaders;
   /** Milliseconds since the epoch. */
   clock(): number;
 }
@@ -71,7 +75,7 @@ export class EntryFinder<Answer> {
       result.kind === 'folder'
         ? { ...known, kind: 'folder', found: result }
         : result.kind === 'file' && !wanted.path.folder
-          ? { ...known, kind: 'file', ...(await this.#read(result, wanted.path)) }
+          ? { ...known, kind: 'file', ...(await this.#read(result, wanted)) }
           : { ...known, kind: 'absent', answer: this.deps.absence(wanted) };
     if (result.kind === 'file' && found.kind === 'absent') await result.handle.close();
     // the time of a file of the future grows with the clock
@@ -93,9 +97,10 @@ export class EntryFinder<Answer> {
   /** A small file is read at once and closed. */
   async #read(
     { stats, handle }: FoundFile,
-    { segments }: TreePath,
+    { mirror, path: { segments } }: Wanted,
   ): Promise<Pick<KnownFile, 'facts' | 'body' | 'handle'>> {
-    const facts = factsOf(stats, segments, this.deps.clock());
+    const extra = this.deps.extraHeaders(mirror, segments, stats);
+    const facts = factsOf(stats, segments, this.deps.clock(), extra);
     if (stats.size > SMALL) return { facts, body: null, handle: new SharedHandle(handle) };
     try {
       const body = await readSmall(handle, 0, stats.size);

@@ -1,3 +1,4 @@
+import type { Stats } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import {
   encodePath,
@@ -10,6 +11,7 @@ import {
 import type { PublishedTrees } from '../../content/published-trees.js';
 import { INDEX_CACHE } from './cache-rules.js';
 import { EntryCache, type CacheLimits, type KnownAbsence, type KnownFile, type KnownFolder } from './entry-cache.js';
+import type { FlatHeaders } from './file-facts.js';
 import { sendFile } from './file-response.js';
 import { EntryFinder, type Wanted } from './find-entry.js';
 import { sendListing, type Rendered } from './listing-response.js';
@@ -54,7 +56,15 @@ export interface FileHandlerDeps {
   onServed?(event: ServedEvent): void;
   /** Milliseconds since the epoch; the system's clock unless given. */
   readonly clock?: () => number;
+  readonly extraHeaders?: ExtraHeaders;
   readonly cacheLimits?: Partial<CacheLimits>;
+}
+
+/** More header fields of files. */
+export interface ExtraHeaders {
+  of(mirror: string, segments: readonly RawName[], stats: Stats): FlatHeaders;
+  /** Calls `listener` when there are others for a file. */
+  onChange(listener: (mirror: string, segments: readonly RawName[]) => void): void;
 }
 
 export type FileHandler = (request: IncomingMessage, response: ServerResponse) => FileResult | Promise<FileResult>;
@@ -88,8 +98,10 @@ export function createFileHandler(deps: FileHandlerDeps): FileHandler {
   const finder = new EntryFinder({
     ...{ trees: deps.trees, cache, absence: absent },
     isInPlace: (mirror) => isInPlace(deps, mirror),
+    extraHeaders: (mirror, segments, stats) => deps.extraHeaders?.of(mirror, segments, stats) ?? [],
     clock: () => now(deps),
   });
+  deps.extraHeaders?.onChange((mirror, segments) => cache.forget(encodePath([mirror, ...segments], false)));
   const parts = { deps, cache, finder };
   return (request, response) => {
     const known = lookInCache(parts, request);

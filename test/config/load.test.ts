@@ -24,6 +24,7 @@ describe('parseSettings', () => {
         bandwidth: null,
         keep: { runs: 30, days: 90 },
       },
+      files: { hashOver: 100_000_000, hashRate: 25_000_000 },
       zones: new Map(),
       mirrors: new Map(),
       registries: new Map(),
@@ -56,6 +57,7 @@ describe('parseSettings', () => {
       publish: 'slots',
       marker: null,
       maxDelete: 0.5,
+      sources: [],
     });
   });
 
@@ -67,6 +69,7 @@ listen: { http: ["[::1]:80", ":8080", "mirror.example.edu:0"] }
 workers: 0
 zones: { campus: { networks: ["192.0.2.0/24", "2001:db8::/32"] } }
 grace: 1m
+files: { hash_over: never, hash_rate: 1GB/s }
 sync: { concurrency: 8, per_host: 1, jitter: 0s, reserve: 500GB, bandwidth: 2Gbit/s, keep: { runs: 5, days: 7 } }
 registry:
   push: ["lab/*", hosted/**]
@@ -97,6 +100,7 @@ registry:
         bandwidth: 250_000_000,
         keep: { runs: 5, days: 7 },
       },
+      files: { hashOver: null, hashRate: 1_000_000_000 },
       zones: new Map([['campus', { name: 'campus', networks: ['192.0.2.0/24', '2001:db8::/32'] }]]),
       mirrors: new Map(),
       registries: new Map(),
@@ -141,6 +145,7 @@ registry:
       'publish: in-place',
       'marker: { path: project/trace/master, parser: date-line }',
       'guard: { max_delete: 10% }',
+      'sources: https://mirror.example.net/m/',
     );
     expect(read).toEqual({
       name: 'm',
@@ -160,6 +165,7 @@ registry:
       publish: 'in-place',
       marker: { path: 'project/trace/master', parser: 'date-line' },
       maxDelete: 0.1,
+      sources: ['https://mirror.example.net/m/'],
     });
   });
 
@@ -226,6 +232,11 @@ mirrors:
     ['workers: auto', 'workers: "auto" is not allowed here: it must be 0: this version serves from one process'],
     ['grace: 30', 'grace: 30 is not a duration of 0s to 1d: write it as 90s, 15m, 1h30m or 7d'],
     ['grace: 25h', 'grace: "25h" is not a duration of 0s to 1d'],
+    [
+      'files: { hash_over: 1kB }',
+      'files.hash_over: "1kB" is not a size of at least 1MB, or "never": write it as 100MB',
+    ],
+    ['files: { hash_rate: 1B/s }', 'files.hash_rate: "1B/s" is not a rate of 1MB/s to 10GB/s: write it as 25MB/s'],
     ['sync: { concurrency: 0 }', 'sync.concurrency: 0 is not a whole number of 1 to 256'],
     ['sync: { per_host: 1.5 }', 'sync.per_host: 1.5 is not a whole number of 1 to 256'],
     ['sync: { reserve: 100% }', 'sync.reserve: "100%" is not a share below 100%, or a size: write it as 5% or 500GB'],
@@ -242,7 +253,7 @@ mirrors:
     ['mirrors: { m: { upstream: /, schedule: manual } }', 'mirrors.m.upstream: "/" holds the data folder'],
     [
       'concurency: 1',
-      'concurency: unknown key; allowed here: site, data, listen, workers, sync, grace, zones, mirrors, registries, ',
+      'concurency: unknown key; allowed here: site, data, listen, workers, sync, files, grace, zones, mirrors, registries, ',
     ],
     ['sync: { concurency: 1 }', 'sync.concurency: unknown key; did you mean "concurrency"?'],
     ['hello', '"hello" is not a section of keys'],

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Settings } from '../../config/settings.js';
 import { BlobStore } from '../../content/blobs.js';
+import { FileHashes } from '../../content/file-hashes.js';
 import { Layout } from '../../content/layout.js';
 import { PublishedTrees } from '../../content/published-trees.js';
 import { Uploads } from '../../content/uploads.js';
@@ -14,6 +15,7 @@ import type { TreeMirror } from '../../core/mirror.js';
 import type { ImageStatistics } from '../../core/oci/image-statistics.js';
 import type { Run } from '../../core/run.js';
 import { createServer, type Server } from '../../server/app.js';
+import type { HashWait } from '../../server/derived/routes.js';
 import type { EventLimits } from '../../server/events.js';
 import type { ServerDeps } from '../../server/server-deps.js';
 import { openStore, type Store } from '../../store/open.js';
@@ -65,6 +67,7 @@ export async function openScene(
     mirrors?: TreeMirror[];
     site?: Partial<Settings['site']>;
     events?: EventLimits;
+    hashWait?: HashWait;
     clock?: () => number;
     imageStatistics?: ImageStatistics;
   } = {},
@@ -83,25 +86,29 @@ export async function openScene(
   const state = { settings: makeSettings(folder, options), isReady: true };
   const log = { error: (...line: unknown[]) => void parts.logged.push(line), warn: () => undefined };
   const clock = options.clock ?? (() => NOW);
+  const hashes = new FileHashes({ store, clock, log });
   const blobs = new BlobStore({ store, layout, clock });
   const uploads = new Uploads({ store, layout, blobs, clock, reserve: () => state.settings.sync.reserve });
   const deps: ServerDeps = {
     ...parts,
     settings: () => state.settings,
     clock,
+    hashes,
     images: { blobs, uploads, onDemand: null, onPull: () => undefined },
     imageStatistics: options.imageStatistics ?? null,
     log: log as ServerDeps['log'],
     version: '0.1.0',
     ready: () => state.isReady,
   };
-  const server = createServer(deps, options.events ? { events: options.events } : {});
+  const { events, hashWait } = options;
+  const server = createServer(deps, { ...(events ? { events } : {}), ...(hashWait ? { hashWait } : {}) });
   const http = createHttpServer(server.handler);
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
   const close = async (): Promise<void> => {
     server.stop();
     http.closeAllConnections();
     await new Promise((resolve) => http.close(resolve));
+    await hashes.stop();
     store.close();
     await rm(folder, { recursive: true, force: true });
   };
@@ -127,6 +134,7 @@ export function makeMirror(name: string, more: Partial<TreeMirror> = {}): TreeMi
     publish: 'slots',
     marker: null,
     maxDelete: 0.5,
+    sources: [],
     ...more,
   } as TreeMirror;
 }
@@ -213,6 +221,7 @@ export function makeSettings(
       bandwidth: null,
       keep: { runs: 30, days: 90 },
     },
+    files: { hashOver: null, hashRate: 25_000_000 },
     zones: new Map(),
     registries: new Map(),
     images: new Map(),

@@ -49,6 +49,8 @@ describe('openStore', () => {
     const db = new Database(file);
     db.exec(`
       DROP TABLE upstream_troubles;
+      DROP TABLE file_hashes;
+      DROP TABLE files_hashed_ahead;
       ALTER TABLE tags DROP COLUMN pushed_at;
       INSERT INTO repositories (name, origin, created_at) VALUES ('lab/app', 'hosted', 1);
       PRAGMA foreign_keys = OFF;

@@ -110,6 +110,7 @@ test('home, status, mirror, run, listing and 404 have no fault that axe knows, i
   const pages = [
     ...['/', '/?q=nothing', '/status', '/status?sort=-size', '/status/pond', '/status/rest'],
     ...[`/status/pond/runs/${run.id}`, `/status/pond/runs/${run.id + 1}`, '/pond/pool/', '/pond/nothing', '/rest/'],
+    '/pond/README?info',
   ];
   for (const colorScheme of ['light', 'dark'] as const)
     for (const width of [1280, 390])
