@@ -50,18 +50,11 @@ export function createServer(deps: ServerDeps, options: ServerOptions = {}): Ser
     hashWait: options.hashWait ?? HASH_WAIT,
   });
   const serveFile = fileHandlerFor(deps, metrics);
-  const serveImages = registryFor(deps);
-  const working = new Set<Promise<void>>();
-  async function answerImages(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    const work = serveImages(req, res);
-    working.add(work);
-    await work.finally(() => working.delete(work));
-    metrics.answered('registry', res.statusCode);
-  }
+  const images = imagesRoad(deps, metrics);
 
   /** Nothing to wait for where the answer to a file is in memory. */
   function answer(req: IncomingMessage, res: ServerResponse): Promise<void> | undefined {
-    if (isRegistryTarget(req.url)) return answerImages(req, res);
+    if (isRegistryTarget(req.url)) return images.answer(req, res);
     const result = fileFormAsked(deps, req) ?? serveFile(req, res);
     if (result instanceof Promise) return result.then((later) => answerMiss(req, res, later));
     answerMiss(req, res, result);
@@ -95,7 +88,22 @@ export function createServer(deps: ServerDeps, options: ServerOptions = {}): Ser
       stopping = true;
       events.close();
     },
-    async ended() {
+    ended: () => images.ended(),
+  };
+}
+
+/** The registry, and whether anybody is still being answered. */
+function imagesRoad(deps: ServerDeps, metrics: Metrics) {
+  const serve = registryFor(deps);
+  const working = new Set<Promise<void>>();
+  return {
+    async answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
+      const work = serve(req, res);
+      working.add(work);
+      await work.finally(() => working.delete(work));
+      metrics.answered('registry', res.statusCode);
+    },
+    async ended(): Promise<void> {
       while (working.size > 0) await Promise.allSettled(working);
     },
   };
