@@ -45,10 +45,8 @@ export function createServer(deps: ServerDeps, options: ServerOptions = {}): Ser
   const metrics = createMetrics({ ...deps, eventClients: () => events.clients });
   const misses = new WeakMap<IncomingMessage, Miss>();
   let stopping = false;
-  const app = createApp(deps, {
-    ...{ events, metrics, isStopping: () => stopping, missOf: (req: IncomingMessage) => misses.get(req) },
-    hashWait: options.hashWait ?? HASH_WAIT,
-  });
+  const parts = { events, metrics, isStopping: () => stopping, hashWait: options.hashWait ?? HASH_WAIT };
+  const app = createApp(deps, { ...parts, missOf: (req) => misses.get(req) });
   const serveFile = fileHandlerFor(deps, metrics);
   const images = imagesRoad(deps, metrics);
 

@@ -76,8 +76,13 @@ async function answerForm(
   const described = describe(deps, req, { file, hash, signature: form === 'meta4' ? await signatureOf(file) : null });
   if (form !== 'sha256' && form !== 'magnet') res.attachment(`${described.shownName}.${form}`);
   // a type that was set stays as it is where the body is bytes
-  res.set({ 'Content-Type': FORM_TYPES[form], 'Cache-Control': INDEX_CACHE, 'Access-Control-Allow-Origin': '*' });
+  res.set({ 'Content-Type': FORM_TYPES[form], 'Cache-Control': cacheRule(deps), 'Access-Control-Allow-Origin': '*' });
   res.send(Buffer.from(RENDERERS[form](described)));
+}
+
+/** Addresses that a client has named itself are for that client alone: no cache may give them to others. */
+function cacheRule(deps: ServerDeps): string {
+  return deps.settings().site.url === null ? 'private, max-age=60' : INDEX_CACHE;
 }
 
 function refuseEmpty({ stats, segments }: OpenFile): void {
@@ -115,7 +120,7 @@ function describe(
   return {
     ...{ name, shownName: displayName(name), hash, signature },
     mtime: file.stats.mtimeMs,
-    url: publicOrigin(req, settings) + encodePath([file.mirror, ...file.segments], false),
+    url: (settings.site.url ?? publicOrigin(req, settings)) + encodePath([file.mirror, ...file.segments], false),
     sources: sourceUrls(mirror?.sources ?? [], file.segments),
     generator: `Millpond/${deps.version}`,
     publisher: mirror?.title ?? file.mirror,

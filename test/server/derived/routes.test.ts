@@ -26,6 +26,8 @@ async function sceneWith(hashWait: { form: number; page: number }): Promise<Scen
   return made;
 }
 
+/** As the scene has it. */
+const SITE = 'https://mirror.example.edu';
 const ISO = '/debian/x/a%20b%26c.iso';
 const HOST = { Host: 'mirror.example.edu', Accept: '*/*' };
 
@@ -62,14 +64,14 @@ describe('derivedRoutes', () => {
     const { text, answer } = await get(`${ISO}.meta4`);
     expect(answer.headers.get('Content-Type')).toBe('application/metalink4+xml');
     expect(answer.headers.get('Content-Disposition')).toBe('attachment; filename="a b&c.iso.meta4"');
-    const own = `${scene.url}/debian/x/a%20b%26c.iso`;
+    const own = `${SITE}/debian/x/a%20b%26c.iso`;
     expect(text).toBe(`<?xml version="1.0" encoding="UTF-8"?>
 <metalink xmlns="urn:ietf:params:xml:ns:metalink">
   <generator>Millpond/0.1.0</generator>
   <origin dynamic="true">${own}.meta4</origin>
   <published>2026-11-23T13:00:00Z</published>
   <file name="a b&amp;c.iso">
-    <publisher name="Debian" url="${scene.url}"></publisher>
+    <publisher name="Debian" url="${SITE}"></publisher>
     <size>7</size>
     <hash type="sha-256">${hex('content')}</hash>
     <pieces length="16384" type="sha-256">
@@ -88,6 +90,15 @@ abc
 `);
   });
 
+  test('keeps addresses that a client has made up from others', async () => {
+    const forged = { 'X-Forwarded-Host': 'evil.example' };
+    expect((await get(`${ISO}.meta4`, forged)).text).not.toContain('evil.example');
+    scene.settings = { ...scene.settings, site: { ...scene.settings.site, url: null } };
+    const { text, answer } = await get(`${ISO}.meta4`, forged);
+    expect(text).toContain('http://evil.example/debian/');
+    expect(answer.headers.get('Cache-Control')).toBe('private, max-age=60');
+  });
+
   test('makes a metalink of version 3', async () => {
     const { text, answer } = await get(`${ISO}?metalink`);
     expect(answer.headers.get('Content-Type')).toBe('application/metalink+xml; charset=utf-8');
@@ -104,7 +115,9 @@ abc
     expect(Object.keys(decoded)).toEqual(['created by', 'creation date', 'info', 'piece layers', 'url-list']);
     const magnet = (await get(`${ISO}?magnet`)).text;
     const [v1, v2] = ['sha1', 'sha256'].map((algorithm) => createHash(algorithm).update(info).digest('hex'));
-    expect(magnet).toMatch(`magnet:?xt=urn:btih:${v1}&xt=urn:btmh:1220${v2}&dn=a%20b%26c.iso&xl=7&ws=http%3A%2F%2F`);
+    expect(magnet).toMatch(
+      `magnet:?xt=urn:btih:${v1}&xt=urn:btmh:1220${v2}&dn=a%20b%26c.iso&xl=7&ws=https%3A%2F%2Fmirror.example.edu%2F`,
+    );
     expect(magnet).toContain('&ws=https%3A%2F%2Fb.example%2Fd%2Fx%2Fa%2520b%2526c.iso');
   });
 
@@ -199,7 +212,7 @@ abc
     expect(answer.headers.get('Content-Type')).toBe('text/html; charset=utf-8');
     expect(text).toContain('<h1>a b&amp;c.iso</h1>');
     expect(text).toContain(hex('content'));
-    expect(text).toContain(`curl -fsS &#39;${scene.url}${ISO}?sha256&#39; | sha256sum -c`);
+    expect(text).toContain(`curl -fsS &#39;${SITE}${ISO}?sha256&#39; | sha256sum -c`);
     expect(text).toContain(`href="${ISO}?torrent"`);
     expect(text).toContain('<a href="/debian/x/">');
     const plain = await get(`${ISO}?info`, { Accept: 'text/plain' });
