@@ -37,6 +37,7 @@ export const TEST_PACKAGES = [
   CURL,
   { package: 'wget', probe: 'wget' },
   { package: 'xz-utils', probe: 'xz' },
+  { package: 'gcc', probe: 'cc' },
   { package: 'aria2', probe: 'aria2c' },
   { package: 'python3-libtorrent', probe: '/usr/lib/python3/dist-packages/libtorrent.egg-info' },
   { package: 'openssh-client', probe: 'ssh' },
