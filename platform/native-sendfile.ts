@@ -35,15 +35,20 @@ export class FileSender {
     this.#native = addon.open(descriptor);
   }
 
+  /** False without the addon, on another system than Linux, and with `MILLPOND_SENDFILE=off`. */
+  static isAvailable(): boolean {
+    if (process.env['MILLPOND_SENDFILE'] === 'off') return false;
+    if (addon === undefined) addon = loadAddon();
+    return addon !== null;
+  }
+
   /**
-   * Undefined where it cannot be done: no addon, not Linux, TLS, no descriptors left, `MILLPOND_SENDFILE=off`. What was
+   * Undefined where it is not available, and for TLS or where no descriptors are left. What was
    * written to the socket before must have left this process, and nothing else may be written until close().
    */
   static on(socket: Socket): FileSender | undefined {
-    if (process.env['MILLPOND_SENDFILE'] === 'off') return undefined;
-    addon ??= loadAddon();
     const descriptor = descriptorOf(socket);
-    if (!addon || descriptor === undefined) return undefined;
+    if (!FileSender.isAvailable() || !addon || descriptor === undefined) return undefined;
     try {
       return new FileSender(addon, descriptor);
     } catch {
@@ -101,9 +106,8 @@ function descriptorOf(socket: Socket): number | undefined {
 /** Built by scripts/native.mjs. Its handles belong to the main thread's loop. */
 function loadAddon(): Addon | null {
   if (process.platform !== 'linux' || !isMainThread) return null;
-  const folder = process.env['MILLPOND_SENDFILE'] === 'asan' ? 'build-asan' : 'build';
   try {
-    return createRequire(import.meta.url)(join(PACKAGE_ROOT, 'native', folder, 'sendfile.node')) as Addon;
+    return createRequire(import.meta.url)(join(PACKAGE_ROOT, 'native', 'build', 'sendfile.node')) as Addon;
   } catch {
     return null; // the set-up has said why
   }

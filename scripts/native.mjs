@@ -11,34 +11,31 @@ const FLAGS = ['-std=gnu11', '-O2', '-Wall', '-Wextra', '-fPIC', '-shared', '-fv
  * `native/build/sendfile.node`, again only when its source or Node's binary interface has changed. Gives what went wrong
  * in one line, or null.
  */
-export function buildNative(root, { folder = 'build', flags = [] } = {}) {
+export function buildNative(root) {
   if (process.platform !== 'linux') return null;
   const source = join(root, 'native', 'sendfile.c');
-  const output = join(root, 'native', folder);
+  const output = join(root, 'native', 'build');
   const stamp = join(output, '.millpond-built');
-  const wanted = nativeStamp(source, flags);
+  const wanted = nativeStamp(source);
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return null;
-  const problem = compile(source, output, flags);
+  const problem = compile(source, output);
   if (problem === null) writeFileSync(stamp, wanted);
   return problem;
 }
 
-function nativeStamp(source, flags) {
-  const hash = createHash('sha256')
-    .update(readFileSync(source))
-    .update([...FLAGS, ...flags].join(' '))
-    .digest('hex');
+function nativeStamp(source) {
+  const hash = createHash('sha256').update(readFileSync(source)).update(FLAGS.join(' ')).digest('hex');
   return `${hash} ${process.platform}-${process.arch}-${process.versions.modules}\n`;
 }
 
 /** What went wrong, in one line; null when it was built. */
-function compile(source, output, flags) {
+function compile(source, output) {
   const headers = headersFolder();
   if (headers === null) return "Node's headers are not there and could not be fetched";
   mkdirSync(output, { recursive: true });
   // beside the addon and then in its place: a program that runs has the old one mapped
   const fresh = join(output, 'sendfile.new');
-  const args = [...FLAGS, ...flags, `-I${headers}`, '-o', fresh, source];
+  const args = [...FLAGS, `-I${headers}`, '-o', fresh, source];
   const { status, stderr, error } = spawnSync(process.env.CC || 'cc', args, { encoding: 'utf8' });
   if (status === 0) {
     renameSync(fresh, join(output, 'sendfile.node'));
