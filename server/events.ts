@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { EngineEvent, EngineView } from '../core/engine.js';
+import { onceGone } from './client-gone.js';
 
 export interface EventLimits {
   readonly clients: number;
@@ -40,7 +41,7 @@ export class EventStream {
     });
     res.write('retry: 5000\n\n');
     this.#clients.set(res, { mirror });
-    res.once('close', () => this.#remove(res));
+    onceGone(res, () => this.#remove(res));
     if (this.#clients.size === 1) this.#follow();
     return true;
   }

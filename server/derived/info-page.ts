@@ -53,11 +53,10 @@ export function fileInfo(file: OpenFile, known: DescribedFile | HashUnderWay, mi
 
 export function renderInfo(frame: PageFrame, info: FileInfo): string {
   const { hashes, computing } = info;
-  const folder = encodePath(info.path.split('/').slice(1, -1).map(decodeRaw), true);
   return renderView('file-info', {
     ...frame,
     ...info,
-    folder,
+    folder: info.path.slice(0, info.path.lastIndexOf('/') + 1),
     bytes: `${formatCount(info.size)} bytes`,
     shownSize: formatBytes(info.size),
     changed: { iso: info.modified, absolute: utcMinute(Date.parse(info.modified)) },
@@ -115,8 +114,4 @@ function commandsFor({ urls, size }: FileInfo): { client: string; text: string; 
 /** One word for a shell: our addresses are percent-encoded, and hold no quote. */
 function quoted(url: string): string {
   return `'${url.replaceAll("'", '%27')}'`;
-}
-
-function decodeRaw(part: string): string {
-  return part.replace(/%(..)/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
 }

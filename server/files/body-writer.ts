@@ -2,6 +2,7 @@ import { read as readWithCallback } from 'node:fs';
 import type { ServerResponse } from 'node:http';
 import { promisify } from 'node:util';
 import { FileSender } from '../../platform/native-sendfile.js';
+import { isGone, onceGone } from '../client-gone.js';
 import { paceOf } from '../pace.js';
 import { sendThroughKernel, type KernelResult } from './kernel-road.js';
 import { pause } from './pause.js';
@@ -59,7 +60,7 @@ export class BodyWriter {
       if (allowed === 0 || !(await this.#writeNow(bytes.subarray(done, done + allowed)))) return false;
       done += allowed;
     }
-    return !this.response.destroyed;
+    return !isGone(this.response);
   }
 
   /** Ends the response, with a last chunk, and waits until all has left; false when the client has gone. */
@@ -95,7 +96,7 @@ export class BodyWriter {
   /** Not for bodies in chunks, whose lengths stand between them. */
   async #sendThroughKernel(file: OpenFile, start: number, end: number): Promise<KernelResult> {
     const { response } = this;
-    if (process.env['MILLPOND_SENDFILE'] === 'off') return 'unable';
+    if (!FileSender.isAvailable()) return 'unable';
     if (!(await this.#writeNow(''))) return 'closed'; // the header fields, and all of the responses before this one
     const { socket } = response;
     if (!socket || socket.writableLength > 0 || response.chunkedEncoding) return 'unable';
@@ -147,7 +148,7 @@ export class BodyWriter {
   /** How many of `wanted` bytes may leave, after the wait that the pace asks for; 0 when the client has gone. */
   async #allow(wanted: number): Promise<number> {
     const pace = paceOf(this.response);
-    while (pace && !this.response.destroyed) {
+    while (pace && !isGone(this.response)) {
       const { bytes, waitMs } = pace.take(wanted);
       if (bytes > 0) return bytes;
       await pause(this.response, waitMs);
@@ -157,12 +158,11 @@ export class BodyWriter {
 
   #settle(chunk: Buffer | string, act: (done: (error?: Error | null) => void) => void): Promise<boolean> {
     const { response } = this;
-    if (response.destroyed) return Promise.resolve(false);
+    if (isGone(response)) return Promise.resolve(false);
     return new Promise((resolve) => {
-      const closed = (): void => resolve(false);
-      response.once('close', closed);
+      const stopWaiting = onceGone(response, () => resolve(false));
       act((error) => {
-        response.off('close', closed);
+        stopWaiting();
         if (!error) this.bytes += Buffer.byteLength(chunk);
         resolve(!error);
       });

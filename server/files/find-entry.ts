@@ -1,9 +1,8 @@
 import type { Stats } from 'node:fs';
 import type { PublishedTrees } from '../../content/published-trees.js';
 import { systemCode } from '../../core/errors.js';
-import type { TreePath } from '../../core/tree-path.js';
+import type { RawName, TreePath } from '../../core/tree-path.js';
 import { readSmall, SMALL } from './body-writer.js';
-import type { RawName } from '../../core/tree-path.js';
 import type { EntryCache, KnownAbsence, KnownFile, KnownFolder } from './entry-cache.js';
 import { factsOf, type FlatHeaders } from './file-facts.js';
 import { lookUp, type FoundFile, type LookupResult } from './open-entry.js';

@@ -1,4 +1,5 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { isGone, onceGone } from '../client-gone.js';
 import { paceOf } from '../pace.js';
 import { BodyWriter } from './body-writer.js';
 
@@ -28,14 +29,14 @@ export function sendShortAnswer(
 /** Ends a response whose header fields are set, with a whole body or with none. At once where the client takes it at once. */
 export function sendBody(response: ServerResponse, status: number, body?: Buffer): Sent | Promise<Sent> {
   if (body && paceOf(response)) return sendPaced(response, status, body);
-  if (response.destroyed) return { status, bytes: 0, complete: false };
+  if (isGone(response)) return { status, bytes: 0, complete: false };
   response.end(body);
   const complete = { status, bytes: body?.length ?? 0, complete: true };
   const { socket } = response;
   if (socket && !socket.destroyed && socket.writableLength === 0) return complete;
   return new Promise((resolve) => {
     response.once('finish', () => resolve(complete));
-    response.once('close', () => resolve({ status, bytes: 0, complete: false }));
+    onceGone(response, () => resolve({ status, bytes: 0, complete: false }));
   });
 }
 

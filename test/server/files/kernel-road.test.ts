@@ -111,6 +111,20 @@ describe.each(['addon', 'off'])('large bodies, MILLPOND_SENDFILE=%s', (road) => 
     await expect.poll(descriptors, PATIENT).toBeLessThanOrEqual(open + 1);
   });
 
+  it('end as well for an answer that waits behind the one during which the client leaves', async () => {
+    const open = descriptors();
+    const ask = 'GET /debian/big.iso HTTP/1.1\r\nHost: a\r\n\r\n';
+    const small = 'GET /debian/gone HTTP/1.1\r\nHost: a\r\n\r\n';
+    for (let i = 0; i < 5; i++) {
+      const socket = connect(site.port, '127.0.0.1');
+      socket.write(ask + ask + small);
+      await new Promise((resolve) => socket.once('data', resolve));
+      socket.destroy();
+    }
+    await expect.poll(() => site.results.length, PATIENT).toBe(15);
+    await expect.poll(descriptors, PATIENT).toBeLessThanOrEqual(open + 1);
+  });
+
   it('are broken off, never called whole, where the file has become shorter', async () => {
     const path = site.write('a', 'short.iso', content);
     site.publish('a');
