@@ -1,5 +1,5 @@
 import { createHash, randomUUID, type Hash } from 'node:crypto';
-import { mkdir, open, rm, stat, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, rm, type FileHandle } from 'node:fs/promises';
 import type { SyncSettings } from '../config/settings.js';
 import { systemCode } from '../core/errors.js';
 import type { Digest } from '../core/oci/digest.js';
@@ -9,6 +9,7 @@ import { diskSpace, reserveBytes, type DiskSpace } from '../platform/disk-space.
 import type { Store } from '../store/open.js';
 import type { UploadRecord } from '../store/uploads.js';
 import { hashFile, type BlobStore } from './blobs.js';
+import { lstatOrNull } from './byte-path.js';
 import type { CollectHow } from './collect-garbage.js';
 import { whyGivenUp } from './garbage-reasons.js';
 import type { Layout } from './layout.js';
@@ -170,7 +171,7 @@ export class Uploads {
     let removed = 0;
     for (const { id } of store.uploads.untouchedSince(before)) {
       signal?.throwIfAborted();
-      const bytes = await sizeOf(layout.upload(id));
+      const bytes = (await lstatOrNull(Buffer.from(layout.upload(id))))?.size ?? 0; // none was appended yet
       // asked again: a client may have come back to one while another was removed
       const record = store.uploads.get(id);
       if (!record || this.#busy.has(id) || record.touchedAt >= before) continue;
@@ -296,15 +297,6 @@ async function readInto(session: Session, path: string): Promise<void> {
     }
   } finally {
     await file.close();
-  }
-}
-
-async function sizeOf(path: string): Promise<number> {
-  try {
-    return (await stat(path)).size;
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return 0; // nothing was appended yet
-    throw error;
   }
 }
 
