@@ -57,7 +57,7 @@ export function renderInfo(frame: PageFrame, info: FileInfo): string {
     ...frame,
     ...info,
     folder: info.path.slice(0, info.path.lastIndexOf('/') + 1),
-    bytes: `${formatCount(info.size)} bytes`,
+    bytes: info.size < 1000 ? '' : `${formatCount(info.size)} bytes`, // else it is said already
     shownSize: formatBytes(info.size),
     changed: { iso: info.modified, absolute: utcMinute(Date.parse(info.modified)) },
     pieces: hashes && `${formatCount(hashes.pieces)} of ${formatBytes(hashes.pieceLength)}`,

@@ -6,7 +6,10 @@ const MOST_SOURCES = 15;
 const SHA1_BYTES = 20;
 const SHA256_BYTES = 32;
 
-/** The file as Metalink 4 (RFC 5854), with the hash of each piece: a client repairs a bad source from a good one. */
+/**
+ * The file as Metalink 4 (RFC 5854), with the hash of each piece: a client repairs a bad source from a good one. It names no
+ * torrent: aria2 would take that, have nothing more by it, and seed for ever when it is done.
+ */
 export function metalink4(file: DescribedFile): string {
   const { hash, url, publisher, signature } = file;
   return build({
@@ -30,7 +33,6 @@ export function metalink4(file: DescribedFile): string {
             }
           : {}),
         ...(signature === null ? {} : { signature: { '@mediatype': 'application/pgp-signature', '#text': signature } }),
-        ...(hash.size > 0 ? { metaurl: { '@mediatype': 'torrent', '@priority': 1, '#text': `${url}.torrent` } } : {}),
         url: sourcesOf(file).map((address, index) => ({ '@priority': index + 1, '#text': address })),
       },
     },

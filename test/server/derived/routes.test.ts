@@ -82,7 +82,6 @@ describe('derivedRoutes', () => {
 abc
 -----END PGP SIGNATURE-----
 </signature>
-    <metaurl mediatype="torrent" priority="1">${own}.torrent</metaurl>
     <url priority="1">${own}</url>
     <url priority="2">https://b.example/d/x/a%20b%26c.iso</url>
   </file>
