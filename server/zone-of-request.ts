@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Settings } from '../config/settings.js';
 import { zoneFinder } from '../config/zones.js';
+import { peerAddress } from './peer-address.js';
 
 /** The zone of a client by the address of its connection, whatever fields it sends. `settings()` is asked each time. */
 export function zoneOfRequest(
@@ -11,6 +12,6 @@ export function zoneOfRequest(
     const { zones } = settings();
     const find = finders.get(zones) ?? zoneFinder(zones.values());
     finders.set(zones, find);
-    return find(socket.remoteAddress);
+    return find(peerAddress(socket).address);
   };
 }
