@@ -97,8 +97,9 @@ export function writeSettings(folder: string, settings: object): void {
   writeFileSync(join(folder, 'millpond.yaml'), stringify({ ...common, ...settings }));
 }
 
-/** Runs these at the same time; milliseconds from the start of the first to the end of the last. */
+/** Runs these at the same time; milliseconds from before they are asked for to the end of the last. */
 export async function syncAll({ client }: Program, names: readonly string[], how = { force: false }): Promise<number> {
+  const asked = Date.now(); // the clock of a run's times
   const queued = await Promise.all(names.map((name) => client.sync(name, how)));
   const runs: Run[] = [];
   for (let run of queued) {
@@ -108,8 +109,7 @@ export async function syncAll({ client }: Program, names: readonly string[], how
   }
   for (const { outcome, message } of runs)
     if (outcome !== 'updated' && outcome !== 'unchanged') throw new Error(`a run ended ${outcome}: ${message}`);
-  const begin = Math.min(...runs.map(({ startedAt }) => startedAt ?? NaN));
-  return Math.max(...runs.map(({ endedAt }) => endedAt ?? NaN)) - begin;
+  return Math.max(...runs.map(({ endedAt }) => endedAt ?? NaN)) - asked;
 }
 
 /** Runs a program to its end; milliseconds. @throws Error when it fails */
