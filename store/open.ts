@@ -42,6 +42,11 @@ export interface Store {
   readonly upstreamTroubles: UpstreamTroubleStore;
   /** Runs `work` in one transaction. `work` must be synchronous. */
   transaction<T>(work: () => T): T;
+  /**
+   * The same without a wait for the disk: a power cut may undo it, with all such since the last `transaction`; the end
+   * of the program does not. For what the next run finds out again.
+   */
+  lightTransaction<T>(work: () => T): T;
   close(): void;
 }
 
@@ -70,6 +75,14 @@ export function openStore(file: string): Store {
     registryLimits: new RegistryLimitStore(db),
     upstreamTroubles: new UpstreamTroubleStore(db),
     transaction: (work) => db.transaction(work).immediate(),
+    lightTransaction: (work) => {
+      db.pragma('synchronous = NORMAL'); // in WAL mode: written in order, flushed with the next that is (SQLite manual)
+      try {
+        return db.transaction(work).immediate();
+      } finally {
+        db.pragma('synchronous = FULL');
+      }
+    },
     close: () => db.close(),
   };
 }

@@ -44,7 +44,9 @@ export class ActiveRun {
     this.lastByteAt = clock();
     // first what may fail and leaves nothing behind
     this.#runLog = new RunLog(layout.log(options.run.mirror, options.run.id), clock);
-    this.run = store.runs.update(options.run.id, { phase: 'probe', startedAt: clock() });
+    const start = { phase: 'probe', startedAt: clock() } as const;
+    // after a power cut it may be told as waiting, and starts again, as every run does that was cut off
+    this.run = store.lightTransaction(() => store.runs.update(options.run.id, start));
     options.onChange('run.started', this.run);
     this.ended = this.#perform();
   }
@@ -116,7 +118,10 @@ export class ActiveRun {
   #enter(phase: RunPhase): void {
     if (phase === this.run.phase) return; // recorded already: each record waits for the disk
     if (phase !== 'pull') this.progress = null;
-    this.run = this.options.store.runs.update(this.run.id, { phase });
+    const { store } = this.options;
+    const record = () => store.runs.update(this.run.id, { phase });
+    // the published tree changes only in phases that cannot be called off
+    this.run = RUN_ACTIONS[phase].cancel ? store.lightTransaction(record) : record();
     this.options.onChange('run.phase', this.run);
   }
 

@@ -64,20 +64,23 @@ describe('openStore', () => {
     store.close();
   });
 
-  test('undoes a transaction that throws, and refuses work that is not done at once', async () => {
-    const store = openStore(await databaseFile());
-    const add = () => store.runs.add({ mirror: 'pond', trigger: 'manual', attempt: 1, force: false, queuedAt: 1 });
-    expect(() =>
-      store.transaction(() => {
-        add();
-        throw new Error('half-way');
-      }),
-    ).toThrow('half-way');
-    expect(() => store.transaction(() => Promise.resolve(add()))).toThrow('promise');
-    expect(store.runs.list('pond', 10)).toEqual([]);
-    expect(store.transaction(add).mirror).toBe('pond');
-    store.close();
-  });
+  test.each(['transaction', 'lightTransaction'] as const)(
+    'undoes a %s that throws, and refuses work that is not done at once',
+    async (kind) => {
+      const store = openStore(await databaseFile());
+      const add = () => store.runs.add({ mirror: 'pond', trigger: 'manual', attempt: 1, force: false, queuedAt: 1 });
+      expect(() =>
+        store[kind](() => {
+          add();
+          throw new Error('half-way');
+        }),
+      ).toThrow('half-way');
+      expect(() => store[kind](() => Promise.resolve(add()))).toThrow('promise');
+      expect(store.runs.list('pond', 10)).toEqual([]);
+      expect(store[kind](add).mirror).toBe('pond');
+      store.close();
+    },
+  );
 
   test('refuses a database of a newer program and leaves it as it is', async () => {
     const file = await databaseFile();
@@ -138,11 +141,13 @@ describe('openStore', () => {
       const db = new (require(${JSON.stringify(join(PACKAGE_ROOT, 'node_modules/better-sqlite3'))}))(process.argv[1]);
       db.pragma('synchronous = FULL');
       db.exec("UPDATE runs SET mirror = 'killed' WHERE id = 5");
+      db.pragma('synchronous = NORMAL'); // as light transactions are
+      db.exec("UPDATE runs SET mirror = 'killed' WHERE id = 6");
       process.kill(process.pid, 'SIGKILL');`;
     expect(spawnSync(process.execPath, ['-e', script, file]).signal).toBe('SIGKILL');
     expect(existsSync(`${file}-wal`)).toBe(true);
     const store = openStore(file);
-    expect(store.runs.get(5)?.mirror).toBe('killed');
+    expect([5, 6].map((id) => store.runs.get(id)?.mirror)).toEqual(['killed', 'killed']);
     store.close();
   });
 });

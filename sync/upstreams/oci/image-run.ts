@@ -185,7 +185,7 @@ function takeRepository({ store, mirror, clock }: ImageRunContext): void {
 }
 
 function confirm({ store, mirror, clock }: ImageRunContext, tags: readonly string[]): void {
-  store.transaction(() => {
+  store.lightTransaction(() => {
     for (const tag of tags) store.tags.setChecked(mirror.name, tag, clock());
   });
 }

@@ -1,6 +1,7 @@
 import type { BlobStore } from '../../../content/blobs.js';
 import type { Digest } from '../../../core/oci/digest.js';
 import { parseManifest, type Manifest, type Part } from '../../../core/oci/manifest.js';
+import { isIndexType } from '../../../core/oci/media-types.js';
 import { isPlatform, type Platform } from '../../../core/oci/platform.js';
 import type { Store } from '../../../store/open.js';
 import { readChecked } from './known-blobs.js';
@@ -42,9 +43,9 @@ export async function isComplete(
 ): Promise<boolean> {
   const isHere = (one: Digest): boolean =>
     store.blobs.get(one) !== undefined && store.repositories.holds(repository, one);
-  const read = isHere(digest) ? await readKnown({ store, blobs }, digest) : null;
-  if (!read) return false;
-  for (const part of wantedParts(read, platforms)) {
+  const parts = isHere(digest) ? await partsWanted({ store, blobs }, digest, platforms) : null;
+  if (!parts) return false;
+  for (const part of parts) {
     if (part.role !== 'manifest') {
       if (!isHere(part.digest)) return false;
     } else if (depth < DEEPEST_INDEX) {
@@ -52,6 +53,20 @@ export async function isComplete(
     }
   }
   return true;
+}
+
+/** From the records where they tell all; which attestations are about the wanted platforms is only in the bytes. */
+async function partsWanted(
+  { store, blobs }: { store: Store; blobs: BlobStore },
+  digest: Digest,
+  platforms: readonly Platform[],
+): Promise<Part[] | null> {
+  const record = store.manifests.facts(digest);
+  if (!record) return null;
+  if (!isIndexType(record.mediaType) || platforms.length === 0)
+    return store.manifests.parts(digest).filter(({ foreign }) => !foreign);
+  const read = await readKnown({ store, blobs }, digest);
+  return read && wantedParts(read, platforms);
 }
 
 /** A manifest that is whole on the disk, whichever repository it came for; null when it is not. @throws system errors */

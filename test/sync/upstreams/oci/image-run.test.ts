@@ -71,14 +71,15 @@ describe('a run of images', () => {
     expect(pond.store.upstreamTroubles.all()).toEqual(new Map());
   });
 
-  it('brings again a manifest that is damaged on the disk', async () => {
+  it('reads no manifest that has not changed, and brings again one that is damaged on the disk when it is forced', async () => {
     const upstream = await startUpstream();
     const image = buildImage({ seed: 'damaged' });
     await upstream.push(image, 'latest');
     const pond = await startPond(upstream.faulty.url);
     await pond.sync();
     await writeFile(pond.layout.blob(image.digest), 'x'.repeat(image.bytes.length));
-    expect(await pond.sync()).toMatchObject({ outcome: 'updated' });
+    expect(await pond.sync()).toMatchObject({ outcome: 'unchanged' }); // the scrub, and whoever serves it, look
+    expect(await pond.sync({ force: true })).toMatchObject({ outcome: 'updated' });
     expect(heldOf(pond, image).lacks).toEqual([]);
     expect(await pond.sync()).toMatchObject({ outcome: 'unchanged' });
   });
