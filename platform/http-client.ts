@@ -3,6 +3,7 @@ import { isIP, type LookupFunction } from 'node:net';
 import type { Agent, buildConnector, Dispatcher } from 'undici';
 import { messageOf, systemCode } from '../core/errors.js';
 import { ForbiddenAddress, isPublicAddress, publicLookup } from './address-rules.js';
+import { certificateFault } from './certificate-fault.js';
 
 /** Milliseconds. */
 export interface HttpTimeouts {
@@ -47,7 +48,8 @@ export interface HttpAnswer {
 /** Why no answer came, or not all of it. */
 export type HttpFault =
   | 'dns'
-  | 'connect' // refused, broken off, a certificate that is not trusted
+  | 'connect' // refused, broken off
+  | 'certificate' // not trusted, expired, of another name
   | 'timeout'
   | 'private-address' // of a host that should be a public one
   | 'protocol'; // what came is not HTTP
@@ -181,6 +183,8 @@ function toFailure(error: unknown, host: string): HttpFailure {
   const options = { cause: error };
   if (error instanceof ForbiddenAddress)
     return new HttpFailure('private-address', `${host} has no address of the public internet`, options);
+  const certificate = certificateFault(error);
+  if (certificate !== null) return new HttpFailure('certificate', `the certificate of ${host} ${certificate}`, options);
   if (DNS_CODES.has(code)) return new HttpFailure('dns', `the name ${host} cannot be resolved (${code})`, options);
   if (code === 'UND_ERR_BODY_TIMEOUT') return new HttpFailure('timeout', `${host} sends nothing any more`, options);
   if (TIMEOUT_CODES.has(code)) return new HttpFailure('timeout', `${host} does not answer in time`, options);

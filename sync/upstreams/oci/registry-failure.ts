@@ -51,13 +51,14 @@ export function failureClassOf({ kind }: RegistryFailure): FailureClass {
 const KINDS: Readonly<Record<HttpFault, RegistryFailureKind>> = {
   dns: 'dns',
   connect: 'connect',
+  certificate: 'connect', // lasts, and is the same for every request
   timeout: 'timeout',
   'private-address': 'denied',
   protocol: 'invalid',
 };
 
 /** Runs and their logs are public: hosts and addresses, which may be internal ones, stay with the cause. */
-const SENTENCES: Readonly<Record<HttpFault, string>> = {
+const SENTENCES: Readonly<Record<Exclude<HttpFault, 'certificate'>, string>> = {
   dns: 'leads to a name that cannot be resolved',
   connect: 'cannot be reached',
   timeout: 'does not answer in time',
@@ -68,10 +69,15 @@ const SENTENCES: Readonly<Record<HttpFault, string>> = {
 /** Of what was thrown while `registry` was asked; what is no HttpFailure stays what it is. */
 export function toRegistryFailure(registry: string, error: unknown): unknown {
   return error instanceof HttpFailure
-    ? new RegistryFailure(KINDS[error.fault], `${registry} ${SENTENCES[error.fault]}${codeText(error)}`, {
-        cause: error,
-      })
+    ? new RegistryFailure(KINDS[error.fault], sentenceOf(registry, error), { cause: error })
     : error;
+}
+
+/** A certificate is the one thing that nobody can put right without knowing whose it is. */
+function sentenceOf(registry: string, error: HttpFailure): string {
+  const { fault, message } = error;
+  const what = fault === 'certificate' ? `cannot be asked, since ${message}` : SENTENCES[fault];
+  return `${registry} ${what}${codeText(error)}`;
 }
 
 function codeText({ fault, cause }: HttpFailure): string {
