@@ -193,6 +193,34 @@ describe('a run of images', () => {
     expect(asked()).toBe(daily + 1);
   });
 
+  it('brings what is signed late of one platform only, and costs HEADs alone while no question is due', async () => {
+    const upstream = await startUpstream();
+    const index = twoPlatforms('late child');
+    const [amd64, arm64] = index.children;
+    if (!amd64 || !arm64) throw new Error('it has no children');
+    const signature = buildArtifact({ seed: 'sig', artifactType: 'application/sig', subject: descriptorOf(amd64) });
+    await upstream.push(index, '1.0', 'latest');
+    const how = { mirror: { referrers: true }, platforms: ['linux/amd64'], stillClock: true };
+    const pond = await startPond(upstream.faulty.url, how);
+    await pond.sync();
+    await pushReferrer(upstream, amd64, signature);
+    upstream.faulty.forgetRequests();
+    pond.clock.now += 23 * HOUR;
+    expect(await pond.sync()).toMatchObject({ outcome: 'unchanged' });
+    expect(upstream.faulty.requests().map(({ method, kind }) => `${method} ${kind}`)).toEqual([
+      ...['GET tags', 'HEAD manifest', 'HEAD manifest'],
+    ]);
+
+    pond.clock.now += 2 * HOUR;
+    expect(await pond.sync()).toMatchObject({ outcome: 'updated' });
+    expect(heldOf(pond, signature).lacks).toEqual([]);
+    upstream.faulty.forgetRequests();
+    pond.clock.now += 25 * HOUR;
+    expect(await pond.sync()).toMatchObject({ outcome: 'unchanged' });
+    const asked = upstream.faulty.requests({ kind: 'referrers' }).map(({ reference }) => reference);
+    expect(asked.sort()).toEqual([index.digest, amd64.digest].sort());
+  });
+
   it('brings signatures, attestations and referrers of referrers before the tag moves', async () => {
     const upstream = await startUpstream();
     const image = buildImage({ seed: 'signed' });
