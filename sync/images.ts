@@ -28,7 +28,10 @@ export interface ImagesOptions {
   readonly onReceived?: (registry: string, bytes: number) => void;
 }
 
-/** What fetches images, for runs and for clients alike. No upstream is asked before somebody wants something of it. */
+/**
+ * What fetches images, for runs and for clients alike. No upstream is asked before somebody wants something of
+ * it, but those that could not be asked when they last were.
+ */
 export interface Images {
   readonly services: ImageServices;
   readonly onDemand: OnDemandImages;
@@ -61,11 +64,15 @@ export function createImages(options: ImagesOptions): Images {
     ...(onReceived ? { onReceived } : {}),
   });
   const referrers = new ReferrerMemory(clock);
-  const health = new UpstreamHealth({ store, clock, log });
   const sourceOf = (registry: Registry): ImageSource => clients.sourceOf(registry);
+  const health = new UpstreamHealth({
+    ...{ store, clock, log, registries: () => settings.registries },
+    ping: (registry, signal) => sourceOf(registry).client.ping({ signal, urgency: 'sync' }),
+  });
   const services: ImageServices = { blobs, fetches, referrers, health, sourceOf };
   const onDemand = new OnDemandFetcher({
     ...{ store, blobs, fetches, referrers, health, clock, log, sourceOf, settings: () => settings },
+    isBlocked: (registry) => clients.budgetOf(registry).blockedUntil !== null,
     hasRoom: (bytes) => hasRoom(bytes + fetches.bytesLeft), // those under way still need theirs
   });
   const closing = new AbortController();
@@ -79,10 +86,11 @@ export function createImages(options: ImagesOptions): Images {
     apply(next) {
       settings = next;
       onDemand.settingsChanged();
+      health.settingsChanged();
     },
     async close() {
       closing.abort(new RegistryFailure('unavailable', 'Millpond is being stopped'));
-      await Promise.all([onDemand.close(), fetches.close()]);
+      await Promise.all([health.close(), onDemand.close(), fetches.close()]);
       await clients.close();
     },
   };

@@ -5,7 +5,10 @@ import type { RegistryClient } from './registry-client.js';
 export interface ImageSource {
   /** Of the registry, as in the configuration. */
   readonly name: string;
-  readonly client: Pick<RegistryClient, 'headManifest' | 'getManifest' | 'openBlob' | 'listTags' | 'referrers'>;
+  readonly client: Pick<
+    RegistryClient,
+    'headManifest' | 'getManifest' | 'openBlob' | 'listTags' | 'referrers' | 'ping'
+  >;
 }
 
 /** A blob of an upstream repository, and for which repository here it is wanted. */

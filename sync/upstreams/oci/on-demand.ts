@@ -32,6 +32,8 @@ export interface OnDemandOptions {
   readonly log: CacheRoomOptions['log'];
   readonly sourceOf: (registry: Registry) => ImageSource;
   readonly health: UpstreamHealth;
+  /** Whether a registry has asked to be left alone for now. */
+  readonly isBlocked: (registry: Registry) => boolean;
   /** Whether the disk has room above its reserve for so many bytes more. */
   readonly hasRoom: (bytes: number) => Promise<boolean>;
 }
@@ -299,13 +301,13 @@ export class OnDemandFetcher implements OnDemandImages {
 
   /** Asks upstream for at most so many milliseconds, and remembers whether it answered. */
   async #ask<T>(place: UpstreamPlace, limit: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const { name } = place.registry;
-    this.#health.refuseUnreachable(name);
+    const { registry } = place;
+    this.#health.refuseUnreachable(registry.name);
     const closing = this.#closing.signal;
     closing.throwIfAborted();
     const controller = new AbortController();
     const onClose = (): void => controller.abort(closing.reason);
-    const onTimeout = (): void => controller.abort(new RegistryFailure('timeout', `${name} does not answer in time`));
+    const onTimeout = (): void => controller.abort(this.#outOfTime(registry));
     const timer = setTimeout(onTimeout, limit);
     closing.addEventListener('abort', onClose, { once: true });
     try {
@@ -314,6 +316,13 @@ export class OnDemandFetcher implements OnDemandImages {
       clearTimeout(timer);
       closing.removeEventListener('abort', onClose);
     }
+  }
+
+  /** Waiting because it was asked to wait is no fault of the registry. */
+  #outOfTime(registry: Registry): RegistryFailure {
+    return this.options.isBlocked(registry)
+      ? new RegistryFailure('rate-limited', `${registry.name} asks to be left alone`)
+      : new RegistryFailure('timeout', `${registry.name} does not answer in time`);
   }
 
   async #heeding<T>({ registry }: UpstreamPlace, work: Promise<T>): Promise<T> {

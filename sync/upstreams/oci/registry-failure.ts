@@ -32,6 +32,13 @@ export class RegistryFailure extends Error {
   }
 }
 
+const OF_REGISTRY: ReadonlySet<RegistryFailureKind> = new Set(['unavailable', 'dns', 'connect', 'timeout']);
+
+/** Whether the registry would also say so, or nothing, to a question about another repository or of another account. */
+export function isOfRegistry({ kind, status }: RegistryFailure): boolean {
+  return OF_REGISTRY.has(kind) && status !== 404; // of a storage that lacks one blob
+}
+
 const CLASSES: Readonly<Record<RegistryFailureKind, FailureClass>> = {
   'not-found': 'refused',
   denied: 'refused',

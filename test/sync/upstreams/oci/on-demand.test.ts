@@ -185,6 +185,24 @@ describe('OnDemandFetcher.bringManifest', () => {
     expect(await onDemand.bringManifest(NAME, 'latest')).toMatchObject({ staleSince: expect.any(Number) as number });
   });
 
+  it('takes neither the wait that upstream asked for nor the end of the program for a trouble of upstream', async () => {
+    const { upstream, pond, onDemand } = await scene();
+    await upstream.push(buildImage({ seed: 'waits' }), 'latest');
+    await onDemand.bringManifest(NAME, 'latest');
+    pond.clock.now += 11 * MINUTE;
+    const stop = upstream.faulty.inject({ on: { kind: 'manifest' }, action: tooManyRequests(9), times: 1 });
+    expect(await onDemand.bringManifest(NAME, 'latest')).toMatchObject({ staleSince: pond.clock.now });
+    expect(pond.images.troubleSince('up.test')).toBeNull();
+    stop();
+    pond.clock.now += 11 * MINUTE;
+    upstream.faulty.inject({ on: { kind: 'manifest' }, action: { do: 'hang' } });
+    const asked = refusal(onDemand.bringManifest(NAME, 'other'));
+    await expect.poll(() => upstream.faulty.requests({ reference: 'other' })).toHaveLength(1);
+    await pond.images.close();
+    expect(await asked).toMatchObject({ code: 'UNAVAILABLE' });
+    expect(pond.store.upstreamTroubles.all()).toEqual(new Map());
+  });
+
   it('leaves the tags of a mirrored repository to its runs, and brings what they leave out', async () => {
     const { upstream, pond, onDemand } = await scene({}, { isMirrored: true, platforms: ['linux/amd64'] });
     const index = twoPlatforms('mirrored');
@@ -311,7 +329,9 @@ describe('OnDemandFetcher.openBlob', () => {
       pond.clock.now += 20 * MINUTE;
     }
     await expect.poll(() => pond.store.tags.names(NAME, '', 10)).toEqual(['t1', 't2']);
-    expect(pond.store.blobs.get(layerOf(images[0] ?? buildImage({ seed: '' })).digest)).toBeUndefined();
+    await expect
+      .poll(() => pond.store.blobs.get(layerOf(images[0] ?? buildImage({ seed: '' })).digest))
+      .toBeUndefined();
   });
 });
 
