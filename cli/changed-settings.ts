@@ -12,6 +12,7 @@ export function changedPaths(before: Settings, after: Settings): string[] {
 
 function entries({
   zones,
+  proxies,
   mirrors,
   registries,
   images,
@@ -24,7 +25,7 @@ function entries({
   grace,
 }: Settings): Map<string, unknown> {
   const found = new Map<string, unknown>(Object.entries({ data, grace }));
-  for (const [section, values] of Object.entries({ site, sync, listen, files, registry }))
+  for (const [section, values] of Object.entries({ site, sync, listen, files, proxies, registry }))
     for (const [key, value] of Object.entries(values)) found.set(`${section}.${key}`, value);
   for (const [name, zone] of zones) found.set(`zones.${name}`, zone);
   for (const [name, mirror] of mirrors) found.set(`mirrors.${name}`, mirror);

@@ -3,6 +3,7 @@ import { parseShare } from '../core/units.js';
 import { mirrorNameProblem } from '../core/mirror.js';
 import { parseUpstream } from '../core/upstream.js';
 import * as field from './fields.js';
+import { zoneName } from './image-problems.js';
 import * as problem from './mirror-problems.js';
 import { stageOptionProblem } from './stage-options.js';
 import * as target from './target-schema.js';
@@ -140,6 +141,16 @@ export const mirror = field
         problem.source,
       )
       .prefault([]),
+    read: field
+      .textList(
+        {
+          description: 'Zones (of "zones", or public) whose clients may read it. Default: all.',
+          examples: [['campus']],
+        },
+        zoneName,
+        1,
+      )
+      .optional(),
     marker: marker.optional().meta({ description: "Upstream's own freshness file: read before each run." }),
     guard,
   })

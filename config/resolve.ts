@@ -8,7 +8,7 @@ import { resolveImages } from './resolve-images.js';
 import type { RawSettings } from './schema.js';
 import type { Settings } from './settings.js';
 import { resolveTarget } from './target-schema.js';
-import { zoneConflicts } from './zones.js';
+import { resolveZones, zoneConflicts } from './zones.js';
 
 /**
  * Packages before the indexes that name them, and deletion last: so an index never names a file that is not there.
@@ -63,7 +63,8 @@ export function resolveSettings(raw: RawSettings, file: string): Settings {
       keep: sync.keep,
     },
     files: { hashOver: raw.files.hash_over.bytes, hashRate: raw.files.hash_rate },
-    zones: new Map(Object.entries(raw.zones).map(([name, { networks }]) => [name, { name, networks }])),
+    zones: resolveZones(raw.zones),
+    proxies: raw.proxies,
     mirrors: new Map(mirrors),
     ...resolveImages(raw, file),
     grace: raw.grace,
@@ -85,6 +86,7 @@ function resolveMirror(name: string, raw: RawMirror, file: string): TreeMirror {
     marker: raw.marker ?? null,
     maxDelete: raw.guard.max_delete,
     sources: raw.sources,
+    read: raw.read ?? null,
   };
 }
 

@@ -5,6 +5,7 @@ import { files } from './files-schema.js';
 import { parseHttpAddress, ADDRESS_FORMS } from './http-address.js';
 import { images } from './image-schema.js';
 import { mirrors } from './mirror-schema.js';
+import { proxies } from './proxies.js';
 import { ownRegistry, registries } from './registry-schema.js';
 import type { HttpAddress } from './settings.js';
 import { zones } from './zones.js';
@@ -98,8 +99,10 @@ export const schema = field.section({
     .duration('0s', '1d', { description: 'How long downloads may go on when the program is stopped.' })
     .prefault('30s'),
   zones: zones.prefault({}).meta({
-    description: 'Where clients are, by name. All that are in none of these networks are in the zone "public".',
+    description:
+      'Where clients are, by name, and what they may use. All that are in none of these networks are in the zone "public".',
   }),
+  proxies,
   mirrors: mirrors.prefault({}).meta({ description: 'What is mirrored, by name: served at /<name>/.' }),
   registries: registries.prefault({}).meta({
     description: 'Upstream registries of container images, by the name that clients use: docker.io, quay.io.',

@@ -1,7 +1,7 @@
 import type { TreeMirror } from '../core/mirror.js';
 import type { ImageMirror, Registry } from '../core/oci/image-mirror.js';
 import type { RetentionRule } from '../core/oci/retention.js';
-import type { Zone } from '../core/zone.js';
+import type { TrustedProxies, Zone } from '../core/zone.js';
 
 /** Everything the operator wrote, checked, with defaults filled in and paths made absolute. Immutable. */
 export interface Settings {
@@ -18,8 +18,9 @@ export interface Settings {
   readonly listen: { readonly http: readonly HttpAddress[] };
   readonly sync: SyncSettings;
   readonly files: FileSettings;
-  /** By name; all clients that are in none of them are in the zone `public`. */
+  /** By name; all clients that are in none of their networks are in the zone `public`, which may be missing here. */
   readonly zones: ReadonlyMap<string, Zone>;
+  readonly proxies: TrustedProxies;
   /** By name, in the order of the file. */
   readonly mirrors: ReadonlyMap<string, TreeMirror>;
   /** Upstream registries by name. */

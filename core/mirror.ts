@@ -60,6 +60,8 @@ export interface TreeMirror extends SyncTarget {
   readonly maxDelete: number;
   /** Other addresses of the same tree over HTTP, each with a slash at its end. */
   readonly sources: readonly string[];
+  /** Zones whose clients may read it; null is all. */
+  readonly read: readonly string[] | null;
 }
 
 /** Whatever is kept in step with an upstream. */

@@ -7,6 +7,7 @@ import { problem, problemOf, type Problem } from './errors.js';
 import { EVENT_LIMITS, EventStream, type EventLimits } from './events.js';
 import { createFileHandler, type FileHandler, type FileResult } from './files/handler.js';
 import { apiRoutes } from './api/routes.js';
+import { clientFinder, type ClientOf } from './clients/client-finder.js';
 import { createMetrics, type Metrics } from './metrics.js';
 import { createRegistry, isRegistryTarget } from './oci/registry.js';
 import { createListingRenderer } from './pages/listing-page.js';
@@ -16,7 +17,6 @@ import { publicEvent } from './public-view.js';
 import { isToldAsText, problemText, sendProblem } from './respond.js';
 import { SECURITY_HEADERS } from './security-headers.js';
 import type { ServerDeps } from './server-deps.js';
-import { zoneOfRequest } from './zone-of-request.js';
 
 export interface Server {
   /** For `http.createServer`. */
@@ -48,7 +48,8 @@ export function createServer(deps: ServerDeps, options: ServerOptions = {}): Ser
   const parts = { events, metrics, isStopping: () => stopping, hashWait: options.hashWait ?? HASH_WAIT };
   const app = createApp(deps, { ...parts, missOf: (req) => misses.get(req) });
   const serveFile = fileHandlerFor(deps, metrics);
-  const images = imagesRoad(deps, metrics);
+  const clientOf = clientFinder(() => deps.settings());
+  const images = imagesRoad(deps, metrics, clientOf);
 
   /** Nothing to wait for where the answer to a file is in memory. */
   function answer(req: IncomingMessage, res: ServerResponse): Promise<void> | undefined {
@@ -91,8 +92,8 @@ export function createServer(deps: ServerDeps, options: ServerOptions = {}): Ser
 }
 
 /** The registry, and whether anybody is still being answered. */
-function imagesRoad(deps: ServerDeps, metrics: Metrics) {
-  const serve = registryFor(deps);
+function imagesRoad(deps: ServerDeps, metrics: Metrics, clientOf: ClientOf) {
+  const serve = registryFor(deps, clientOf);
   const working = new Set<Promise<void>>();
   return {
     async answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
@@ -129,13 +130,13 @@ function fileHandlerFor(deps: ServerDeps, metrics: Metrics): FileHandler {
   });
 }
 
-function registryFor(deps: ServerDeps): ReturnType<typeof createRegistry> {
+function registryFor(deps: ServerDeps, clientOf: ClientOf): ReturnType<typeof createRegistry> {
   return createRegistry({
     ...deps.images,
     ...{ store: deps.store, layout: deps.layout, log: deps.log },
     settings: () => deps.settings(),
     clock: () => deps.clock(),
-    zoneOf: zoneOfRequest(() => deps.settings()),
+    zoneOf: (request) => clientOf(request).zone,
   });
 }
 

@@ -46,6 +46,8 @@ describe('changedPaths', () => {
     ['registries.quay.io', ['80/6h', '90/6h']],
     ['images.quay.io/a/b', ['tags: "12"', 'tags: "13"']],
     ['zones.campus', ['site:', 'zones: { campus: { networks: 192.0.2.0/24 } }\nsite:']],
+    ['zones.public', ['site:', 'zones: { public: { rate: 1Gbit/s } }\nsite:']],
+    ['proxies.trusted', ['site:', 'proxies: { trusted: 10.0.0.0/8 }\nsite:']],
     ['registry.scrub', ['push:', 'scrub: { rate: 1MB/s }, push:']],
     ['registry.push', ['lab/*', 'lab/**']],
     ['registry.keep', ['history: 10', 'history: 9']],

@@ -14,7 +14,7 @@ interface Node {
   readonly anyOf?: readonly Node[];
 }
 
-const OF_IMAGES: ReadonlySet<string> = new Set(['zones', 'registries', 'images', 'registry']);
+const OF_IMAGES: ReadonlySet<string> = new Set(['zones', 'proxies', 'registries', 'images', 'registry']);
 
 function file(name: string): URL {
   return new URL(`../../config/${name}`, import.meta.url);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { loadSettings } from '../../config/load.js';
 import type { Settings } from '../../config/settings.js';
+import { NO_LIMITS } from '../../core/zone.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
 import { FILE, mirror, parse, problems } from './parsing.js';
 
@@ -26,6 +27,7 @@ describe('parseSettings', () => {
       },
       files: { hashOver: 100_000_000, hashRate: 25_000_000 },
       zones: new Map(),
+      proxies: { trusted: [], header: 'x-forwarded-for' },
       mirrors: new Map(),
       registries: new Map(),
       images: new Map(),
@@ -58,6 +60,7 @@ describe('parseSettings', () => {
       marker: null,
       maxDelete: 0.5,
       sources: [],
+      read: null,
     });
   });
 
@@ -68,6 +71,7 @@ data: /srv/millpond
 listen: { http: ["[::1]:80", ":8080", "mirror.example.edu:0"] }
 workers: 0
 zones: { campus: { networks: ["192.0.2.0/24", "2001:db8::/32"] } }
+proxies: { trusted: "unix:", header: forwarded }
 grace: 1m
 files: { hash_over: never, hash_rate: 1GB/s }
 sync: { concurrency: 8, per_host: 1, jitter: 0s, reserve: 500GB, bandwidth: 2Gbit/s, keep: { runs: 5, days: 7 } }
@@ -101,7 +105,8 @@ registry:
         keep: { runs: 5, days: 7 },
       },
       files: { hashOver: null, hashRate: 1_000_000_000 },
-      zones: new Map([['campus', { name: 'campus', networks: ['192.0.2.0/24', '2001:db8::/32'] }]]),
+      zones: new Map([['campus', { name: 'campus', networks: ['192.0.2.0/24', '2001:db8::/32'], limits: NO_LIMITS }]]),
+      proxies: { trusted: ['unix:'], header: 'forwarded' },
       mirrors: new Map(),
       registries: new Map(),
       images: new Map(),
@@ -146,6 +151,7 @@ registry:
       'marker: { path: project/trace/master, parser: date-line }',
       'guard: { max_delete: 10% }',
       'sources: https://mirror.example.net/m/',
+      'read: public',
     );
     expect(read).toEqual({
       name: 'm',
@@ -166,6 +172,7 @@ registry:
       marker: { path: 'project/trace/master', parser: 'date-line' },
       maxDelete: 0.1,
       sources: ['https://mirror.example.net/m/'],
+      read: ['public'],
     });
   });
 
@@ -253,7 +260,7 @@ mirrors:
     ['mirrors: { m: { upstream: /, schedule: manual } }', 'mirrors.m.upstream: "/" holds the data folder'],
     [
       'concurency: 1',
-      'concurency: unknown key; allowed here: site, data, listen, workers, sync, files, grace, zones, mirrors, registries, ',
+      'concurency: unknown key; allowed here: site, data, listen, workers, sync, files, grace, zones, proxies, mirrors, registries, ',
     ],
     ['sync: { concurency: 1 }', 'sync.concurency: unknown key; did you mean "concurrency"?'],
     ['hello', '"hello" is not a section of keys'],

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { zoneFinder } from '../../config/zones.js';
+import { NO_LIMITS } from '../../core/zone.js';
 import { parse, problems } from './parsing.js';
 
 const CAMPUS = { name: 'campus', networks: ['192.0.2.0/24', '2001:db8::/32'] };
@@ -41,6 +42,23 @@ describe('zones', () => {
     expect(parse(registry('public')).zones).toEqual(new Map());
   });
 
+  test('have limits, all optional, public too', () => {
+    const limits = 'rate: 2Gbit/s, client: { rate: 200Mbit/s, connections: 20, requests: 50/s }';
+    const { zones, mirrors } = parse(
+      `zones: { lab: { networks: 192.0.2.0/24 }, public: { ${limits} } }\n` +
+        'mirrors: { m: { upstream: "h::m/", every: 1h, read: lab }, n: { upstream: "h::n/", every: 1h } }',
+    );
+    expect(zones.get('lab')).toEqual({ name: 'lab', networks: ['192.0.2.0/24'], limits: NO_LIMITS });
+    expect(zones.get('public')).toEqual({
+      ...{ name: 'public', networks: [] },
+      limits: {
+        ...{ rate: 250_000_000, connections: null },
+        client: { rate: 25_000_000, connections: 20, requests: 50 },
+      },
+    });
+    expect([mirrors.get('m')?.read, mirrors.get('n')?.read]).toEqual([['lab'], null]);
+  });
+
   test.each<[string, string]>([
     [
       `zones: { lab: { networks: 192.0.2.0/24 } }\n${registry('[lab, campus]')}`,
@@ -49,10 +67,19 @@ describe('zones', () => {
     ],
     [
       'zones: { public: { networks: 192.0.2.0/24 } }',
-      'zones.public: "public" is every client that is in no other zone',
+      'zones.public.networks: "public" is every client that is in no other zone',
     ],
     ['zones: { Lab: { networks: 192.0.2.0/24 } }', 'zones.Lab: "Lab" is not the name of a zone'],
-    ['zones: { lab: {} }', 'zones.lab.networks: '],
+    ['zones: { lab: {} }', 'zones.lab.networks: is missing'],
+    ['zones: { public: { rate: 9kB/s } }', 'zones.public.rate: "9kB/s" is not a rate of at least 10kB/s'],
+    ['zones: { public: { client: { requests: 0/s } } }', '"0/s" is not a number of requests a second, 1 to 1000000'],
+    ['zones: { public: { client: { requests: 50 } } }', 'zones.public.client.requests: 50 is not a number'],
+    ['zones: { public: { connections: 0 } }', 'zones.public.connections: '],
+    [
+      'mirrors: { m: { upstream: "h::m/", every: 1h, read: [public, campus] } }',
+      'mirrors.m.read[1]: "campus" is not a zone: the zones are public; add it at the top of the file',
+    ],
+    ['mirrors: { m: { upstream: "h::m/", every: 1h, read: [] } }', 'mirrors.m.read: '],
     ['zones: { lab: { networks: [] } }', 'zones.lab.networks: '],
     [
       'zones: { lab: { networks: 192.0.2.1/24 } }',
@@ -73,5 +100,20 @@ describe('zones', () => {
       'zones: { lab: { networks: "2001:db8::/32" }, hall: { networks: "2001:0db8:0::/32" } }',
       'zones.hall.networks[0]: "2001:0db8:0::/32" is a network of the zone "lab" already',
     ],
+  ])('refuses %s: %s', (text, sentence) => expect(problems(() => parse(text)).join('\n')).toContain(sentence));
+});
+
+describe('proxies', () => {
+  test('are none unless they are given', () => {
+    expect(parse('data: ./data').proxies).toEqual({ trusted: [], header: 'x-forwarded-for' });
+    expect(parse('proxies: { trusted: ["10.0.0.0/8", "unix:"], header: forwarded }').proxies).toEqual({
+      trusted: ['10.0.0.0/8', 'unix:'],
+      header: 'forwarded',
+    });
+  });
+
+  test.each([
+    ['proxies: { trusted: 10.0.0.1/8 }', '"10.0.0.1/8" is not a network: that which it is in begins at 10.0.0.0/8'],
+    ['proxies: { header: x-real-ip }', 'proxies.header: '],
   ])('refuses %s: %s', (text, sentence) => expect(problems(() => parse(text)).join('\n')).toContain(sentence));
 });

@@ -135,6 +135,7 @@ export function makeMirror(name: string, more: Partial<TreeMirror> = {}): TreeMi
     marker: null,
     maxDelete: 0.5,
     sources: [],
+    read: null,
     ...more,
   } as TreeMirror;
 }
@@ -223,6 +224,7 @@ export function makeSettings(
     },
     files: { hashOver: null, hashRate: 25_000_000 },
     zones: new Map(),
+    proxies: { trusted: [], header: 'x-forwarded-for' },
     registries: new Map(),
     images: new Map(),
     registry: {

@@ -1,0 +1,111 @@
+import ipaddr from 'ipaddr.js';
+import { LRUCache } from 'lru-cache';
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import { networkFinder } from '../../config/networks.js';
+import type { Settings } from '../../config/settings.js';
+import { zoneFinder } from '../../config/zones.js';
+import type { TrustedProxies } from '../../core/zone.js';
+import { peerAddress } from '../peer-address.js';
+import { forwardedAddresses } from './forwarded.js';
+
+/** Whoever a request comes from. Requests of one address are given the same object, while that is remembered. */
+export interface Client {
+  /** In its one spelling, IPv4 also where it came written as IPv6; null through a Unix socket, or when it has gone. */
+  readonly address: string | null;
+  readonly family: 'IPv4' | 'IPv6' | null;
+  readonly zone: string;
+  /** What limits count by: an IPv4 address, an IPv6 network of 64 bits, or `unix:`. */
+  readonly key: string;
+  /** Whether a trusted proxy has said so. */
+  readonly isProxied: boolean;
+}
+
+export type ClientOf = (request: Pick<IncomingMessage, 'socket' | 'headers'>) => Client;
+
+type ClientSettings = Pick<Settings, 'zones' | 'proxies'>;
+
+/** Addresses that are remembered. */
+const REMEMBERED = 20_000;
+
+/**
+ * Finds the client of a request: the peer of its connection, or the last one in the forwarding field that is no trusted
+ * proxy, when the peer is one. `settings()` is asked each time.
+ */
+export function clientFinder(settings: () => ClientSettings): ClientOf {
+  let finder = new Finder(settings());
+  return (request) => {
+    const { zones, proxies } = settings();
+    if (zones !== finder.settings.zones || proxies !== finder.settings.proxies) finder = new Finder({ zones, proxies });
+    return finder.clientOf(request);
+  };
+}
+
+/** What holds for one state of the settings. */
+class Finder {
+  readonly #zoneOf: (address: string | undefined) => string;
+  readonly #isTrusted: (address: string) => boolean;
+  /** Of connections whose peer is no trusted proxy: all of their requests are from it. */
+  readonly #bySocket = new WeakMap<Socket, Client>();
+  readonly #byAddress = new LRUCache<string, Client>({ max: REMEMBERED });
+
+  constructor(readonly settings: ClientSettings) {
+    this.#zoneOf = zoneFinder(settings.zones.values());
+    this.#isTrusted = trustFinder(settings.proxies);
+  }
+
+  clientOf(request: Pick<IncomingMessage, 'socket' | 'headers'>): Client {
+    const known = this.#bySocket.get(request.socket);
+    if (known) return known;
+    const { address } = peerAddress(request.socket);
+    if (this.#isTrustedPeer(address, request.socket)) {
+      const forwarded = this.#forwardedFor(request.headers);
+      return this.#client(forwarded ?? address, forwarded !== undefined);
+    }
+    const client = this.#client(address, false);
+    this.#bySocket.set(request.socket, client);
+    return client;
+  }
+
+  /** A connection that has just broken has no address either, and is not through a Unix socket. */
+  #isTrustedPeer(address: string | undefined, socket: Socket): boolean {
+    if (address !== undefined) return this.#isTrusted(address);
+    const isUnix = !socket.destroyed && socket.localAddress === undefined;
+    return isUnix && this.settings.proxies.trusted.includes('unix:');
+  }
+
+  /** Undefined where the field is missing, or something in it that matters is no address. */
+  #forwardedFor(headers: IncomingMessage['headers']): string | undefined {
+    const { header } = this.settings.proxies;
+    const value = headers[header];
+    const addresses = value === undefined ? undefined : forwardedAddresses(header, String(value));
+    for (let index = (addresses?.length ?? 0) - 1; index >= 0; index--) {
+      const address = addresses?.[index];
+      if (address === undefined || index === 0 || !this.#isTrusted(address)) return address;
+    }
+    return undefined;
+  }
+
+  #client(address: string | undefined, isProxied: boolean): Client {
+    const name = isProxied ? `proxied ${address}` : String(address);
+    const known = this.#byAddress.get(name);
+    if (known) return known;
+    const client = { ...placeOf(address), zone: this.#zoneOf(address), isProxied };
+    this.#byAddress.set(name, client);
+    return client;
+  }
+}
+
+function trustFinder({ trusted }: TrustedProxies): (address: string) => boolean {
+  const find = networkFinder(trusted.filter((text) => text.includes('/')).map((text) => [text, true]));
+  return (address) => find(address) === true;
+}
+
+function placeOf(address: string | undefined): Pick<Client, 'address' | 'family' | 'key'> {
+  if (address === undefined || !ipaddr.isValid(address)) return { address: null, family: null, key: 'unix:' };
+  const parsed = ipaddr.process(address);
+  const text = parsed.toString();
+  if (parsed instanceof ipaddr.IPv4) return { address: text, family: 'IPv4', key: text };
+  const network = new ipaddr.IPv6([...parsed.parts.slice(0, 4), 0, 0, 0, 0]);
+  return { address: text, family: 'IPv6', key: `${network.toString()}/64` };
+}
