@@ -2,6 +2,7 @@ import type { Express, Response } from 'express';
 import { once } from 'node:events';
 import { setImmediate as nextTick } from 'node:timers/promises';
 import { z } from 'zod';
+import { followedUpstream } from '../config/followed-upstream.js';
 import type { Settings } from '../config/settings.js';
 import type { Candidate, CollectHow, TidyReport } from '../content/collect-garbage.js';
 import { rollBackTag, type RolledBack } from '../content/roll-back-tag.js';
@@ -10,6 +11,7 @@ import type { Engine } from '../core/engine.js';
 import { MillpondError } from '../core/errors.js';
 import { shortDigest } from '../core/oci/digest.js';
 import type { ImagePlan, PlanHow } from '../core/oci/image-plan.js';
+import type { ImageStatistics } from '../core/oci/image-statistics.js';
 import { isTag } from '../core/oci/names.js';
 import type { FormerTag, Repository, Tag } from '../core/oci/repository.js';
 import type { Log } from '../platform/log.js';
@@ -34,6 +36,7 @@ export interface ImageControlDeps {
   clock(): number;
   /** Absent where no images are kept. */
   readonly imageControls?: ImageControls;
+  readonly imageStatistics?: ImageStatistics | null;
 }
 
 /** Sizes are bytes: of all that it names, and of what no other repository has. */
@@ -43,6 +46,8 @@ export interface RepositorySummary extends Repository {
   readonly own: number;
   /** Whether the configuration keeps it in step with an upstream. */
   readonly isConfigured: boolean;
+  /** The registry that it follows, and since when that cannot be asked; null of one of our own. */
+  readonly upstream: { readonly registry: string; readonly troubleSince: number | null } | null;
 }
 
 export type RepositoryWithTags = RepositorySummary & { readonly list: readonly Tag[] };
@@ -131,21 +136,32 @@ export function addImageRoutes(app: Express, deps: ImageControlDeps): void {
 
 async function allRepositories(deps: ImageControlDeps): Promise<RepositorySummary[]> {
   const summaries: RepositorySummary[] = [];
+  const troubles = troublesOf(deps);
   for (const repository of pages(
     (after) => deps.store.repositories.page(after, PAGE),
     ({ name }) => name,
   )) {
-    summaries.push(summaryOf(deps, repository));
+    summaries.push(summaryOf(deps, repository, troubles));
     await nextTick(); // the size of a large one takes milliseconds
   }
   return summaries;
 }
 
-function summaryOf(deps: ImageControlDeps, repository: Repository): RepositorySummary {
+function summaryOf(deps: ImageControlDeps, repository: Repository, troubles = troublesOf(deps)): RepositorySummary {
   const { store } = deps;
-  const { name } = repository;
-  const isConfigured = deps.settings().images.has(name);
-  return { ...repository, tags: store.tags.count(name), ...store.repositories.sizes(name), isConfigured };
+  const { name, origin } = repository;
+  const settings = deps.settings();
+  const registry = origin === 'hosted' ? undefined : followedUpstream(settings, name)?.registry.name;
+  return {
+    ...{ ...repository, tags: store.tags.count(name), ...store.repositories.sizes(name) },
+    isConfigured: settings.images.has(name),
+    upstream: registry === undefined ? null : { registry, troubleSince: troubles.get(registry) ?? null },
+  };
+}
+
+/** Since when registries cannot be asked, by their names. */
+function troublesOf({ imageStatistics }: ImageControlDeps): Map<string, number | null> {
+  return new Map(imageStatistics?.registries().map(({ name, troubleSince }) => [name, troubleSince]));
 }
 
 function tagOf({ store }: ImageControlDeps, repository: string, tag: string): TagWithHistory {

@@ -111,7 +111,8 @@ export class ImagePageStore {
         coalesce(sum(moved_at > coalesce(checked_at, 0) + @sameFetch), 0) AS movedHere
       FROM tags WHERE repository = @repository`);
     this.#searchTags = db.prepare(`
-      SELECT repository, tag, digest, moved_at AS movedAt, checked_at AS checkedAt, pulled_at AS pulledAt, pulls
+      SELECT repository, tag, digest, moved_at AS movedAt, checked_at AS checkedAt,
+        stale_since AS staleSince, pulled_at AS pulledAt, pulls
       FROM tags
       WHERE repository = @repository AND tag > @after
         AND CASE @text WHEN '' THEN NOT ${MADE_TAG} ELSE instr(lower(tag), @text) > 0 END

@@ -220,6 +220,11 @@ const MIGRATIONS: readonly string[] = [
     over INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+
+  `
+  -- since when a tag could not be compared with upstream or brought in step; null where that went well when last tried
+  ALTER TABLE tags ADD COLUMN stale_since INTEGER;
+  `,
 ];
 
 /** @throws MillpondError conflict when the database was written by a newer Millpond */

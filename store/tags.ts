@@ -8,6 +8,7 @@ interface Row {
   digest: string;
   moved_at: number;
   checked_at: number | null;
+  stale_since: number | null;
   pulled_at: number | null;
   pulls: number;
 }
@@ -29,6 +30,8 @@ export class TagStore {
   readonly #count: Database.Statement<[string], { count: number }>;
   readonly #remove: Database.Statement<[string, string]>;
   readonly #setChecked: Database.Statement<[number, string, string]>;
+  readonly #setStale: Database.Statement<[number, string, string]>;
+  readonly #setUncheckedStale: Database.Statement;
   readonly #addPulls: Database.Statement;
   readonly #addHistory: Database.Statement;
   readonly #touch: Database.Statement;
@@ -43,7 +46,8 @@ export class TagStore {
         moved_at = CASE WHEN digest = @digest THEN moved_at ELSE @at END,
         pushed_at = @at,
         digest = @digest,
-        checked_at = coalesce(@checkedAt, checked_at)`);
+        checked_at = coalesce(@checkedAt, checked_at),
+        stale_since = CASE WHEN @checkedAt IS NULL THEN stale_since END`);
     this.#get = db.prepare('SELECT * FROM tags WHERE repository = ? AND tag = ?');
     this.#page = db.prepare('SELECT * FROM tags WHERE repository = ? AND tag > ? ORDER BY tag LIMIT ?');
     this.#names = db
@@ -54,7 +58,15 @@ export class TagStore {
     this.#ofDigest = db.prepare('SELECT * FROM tags WHERE repository = ? AND digest = ? ORDER BY tag');
     this.#count = db.prepare('SELECT count(*) AS count FROM tags WHERE repository = ?');
     this.#remove = db.prepare('DELETE FROM tags WHERE repository = ? AND tag = ?');
-    this.#setChecked = db.prepare('UPDATE tags SET checked_at = ? WHERE repository = ? AND tag = ?');
+    this.#setChecked = db.prepare(
+      'UPDATE tags SET checked_at = ?, stale_since = NULL WHERE repository = ? AND tag = ?',
+    );
+    this.#setStale = db.prepare(
+      'UPDATE tags SET stale_since = ? WHERE repository = ? AND tag = ? AND stale_since IS NULL',
+    );
+    this.#setUncheckedStale = db.prepare(`
+      UPDATE tags SET stale_since = @at
+      WHERE repository = @repository AND stale_since IS NULL AND coalesce(checked_at, 0) < @since`);
     this.#addPulls = db.prepare(`
       UPDATE tags SET pulls = pulls + @pulls, pulled_at = @at WHERE repository = @repository AND tag = @tag`);
     this.#addHistory = db.prepare(`
@@ -124,6 +136,16 @@ export class TagStore {
     this.#setChecked.run(at, repository, tag);
   }
 
+  /** It could not be compared with upstream or brought in step; the first such time is kept. */
+  setStale(repository: string, tag: string, at: number): void {
+    this.#setStale.run(at, repository, tag);
+  }
+
+  /** The same of all tags that upstream was not seen to have so, `since` then. */
+  setUncheckedStale(repository: string, { since, at }: { since: number; at: number }): void {
+    this.#setUncheckedStale.run({ repository, since, at });
+  }
+
   addPulls(repository: string, tag: string, { pulls, at }: { pulls: number; at: number }): void {
     this.#addPulls.run({ repository, tag, pulls, at });
   }
@@ -153,6 +175,7 @@ function toTag(row: Row): Tag {
     digest: row.digest,
     movedAt: row.moved_at,
     checkedAt: row.checked_at,
+    staleSince: row.stale_since,
     pulledAt: row.pulled_at,
     pulls: row.pulls,
   };

@@ -41,17 +41,31 @@ function repositoriesText(repositories: readonly RepositorySummary[]): string {
     ...[name, ORIGIN_WORDS[origin], formatCount(tags)],
     ...[formatBytes(logical), formatBytes(own)],
   ]);
-  return table([['REPOSITORY', 'COMES', 'TAGS', 'SIZE', 'OWN'], ...rows]);
+  const all = table([['REPOSITORY', 'COMES', 'TAGS', 'SIZE', 'OWN'], ...rows]);
+  const troubles = troubleLines(repositories);
+  return troubles.length === 0 ? all : [all, '', ...troubles].join('\n');
+}
+
+/** One for each registry that cannot be asked. */
+function troubleLines(repositories: readonly RepositorySummary[]): string[] {
+  const lines = repositories.map(({ upstream }) =>
+    upstream === null || upstream.troubleSince === null
+      ? ''
+      : `${upstream.registry} cannot be asked since ${utcMinute(upstream.troubleSince)}; what is here is served.`,
+  );
+  return [...new Set(lines)].filter((line) => line !== '').sort();
 }
 
 function tagsText(repository: RepositoryWithTags): string {
   const { name, origin, tags, logical, own, list } = repository;
-  const head =
+  const size =
     `${name}: ${ORIGIN_WORDS[origin]}, ${formatCount(tags)} ${tags === 1 ? 'tag' : 'tags'}, ${formatBytes(logical)}, ` +
     `of which ${formatBytes(own)} no other repository has`;
+  const head = [size, ...troubleLines([repository])].join('\n');
   if (list.length === 0) return head;
-  const rows = list.map(({ tag, digest, movedAt, checkedAt, pulls, pulledAt }) => [
-    ...[tag, shortDigest(digest), utcMinute(movedAt), checkedAt === null ? '-' : utcMinute(checkedAt)],
+  const rows = list.map(({ tag, digest, movedAt, checkedAt, staleSince, pulls, pulledAt }) => [
+    ...[tag, shortDigest(digest), utcMinute(movedAt)],
+    `${checkedAt === null ? '-' : utcMinute(checkedAt)}${staleSince === null ? '' : ` (fails since ${utcMinute(staleSince)})`}`,
     ...[formatCount(pulls), pulledAt === null ? '-' : utcMinute(pulledAt)],
   ]);
   return [head, '', table([['TAG', 'DIGEST', 'SINCE', 'COMPARED', 'PULLS', 'LAST PULL'], ...rows])].join('\n');

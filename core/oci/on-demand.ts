@@ -12,7 +12,7 @@ export interface BlobReader {
 export interface Freshness {
   /** When it was last compared with upstream. */
   readonly checkedAt: number;
-  /** Since when upstream cannot be asked, where what is here is served all the same; null is in step. */
+  /** Since when it cannot be compared with upstream, where what is here is served all the same; null is in step. */
   readonly staleSince: number | null;
 }
 
@@ -37,4 +37,9 @@ export interface OnDemandImages {
   bringReferrers(repository: string, digest: Digest): Promise<void>;
   /** One fetch a digest, whoever waits for it; null when it is whole on the disk by now. */
   openBlob(repository: string, digest: Digest): Promise<BlobReader | null>;
+}
+
+/** The earlier of two moments, where there are any. */
+export function earlierOf(one: number | null, other: number | null): number | null {
+  return one === null || other === null ? (one ?? other) : Math.min(one, other);
 }

@@ -17,6 +17,8 @@ export interface Tag {
   readonly movedAt: number;
   /** When it was last compared with upstream; null where there is none. */
   readonly checkedAt: number | null;
+  /** Since when it could not be compared with upstream or brought in step; null where that went well when last tried. */
+  readonly staleSince: number | null;
   readonly pulledAt: number | null;
   readonly pulls: number;
 }

@@ -10,6 +10,8 @@ export interface FoundManifest {
   readonly digest: Digest;
   /** The tag through which it was found; null of a digest. */
   readonly tag: string | null;
+  /** Since when the tag cannot be compared with upstream; null of one that could when it was last tried. */
+  readonly staleSince: number | null;
   readonly mediaType: string;
   readonly bytes: Buffer;
 }
@@ -36,11 +38,12 @@ export class ManifestReader {
   async find(repository: string, reference: string): Promise<FoundManifest | undefined> {
     const tag = isDigest(reference) ? null : reference;
     for (let attempt = 1; ; attempt++) {
-      const digest = this.#resolve(repository, reference, tag);
-      if (digest === undefined) return undefined;
+      const found = this.#resolve(repository, reference, tag);
+      if (!found) return undefined;
+      const { digest, staleSince } = found;
       try {
         const content = this.#kept.get(digest) ?? (await this.#read(digest));
-        return content && { digest, tag, ...content };
+        return content && { digest, tag, staleSince, ...content };
       } catch (error) {
         if (attempt < TRIES && systemCode(error) === 'ENOENT') continue;
         this.deps.log.error({ err: error, digest }, 'a manifest cannot be read');
@@ -62,10 +65,14 @@ export class ManifestReader {
     if (record && !existsSync(this.deps.layout.blob(digest))) blobs.setAside(record, 'its file is missing');
   }
 
-  #resolve(repository: string, reference: string, tag: string | null): Digest | undefined {
+  #resolve(
+    repository: string,
+    reference: string,
+    tag: string | null,
+  ): Pick<FoundManifest, 'digest' | 'staleSince'> | undefined {
     const { tags, repositories } = this.deps.store;
-    if (tag !== null) return tags.get(repository, tag)?.digest;
-    return repositories.holds(repository, reference) ? reference : undefined;
+    if (tag !== null) return tags.get(repository, tag);
+    return repositories.holds(repository, reference) ? { digest: reference, staleSince: null } : undefined;
   }
 
   /** Undefined of a blob that is no manifest. */

@@ -1,7 +1,7 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import { OciError } from '../../core/oci/errors.js';
 import { utcMinute } from '../../core/sentence.js';
-import type { Freshness } from '../../core/oci/on-demand.js';
+import { earlierOf, type Freshness } from '../../core/oci/on-demand.js';
 import { sendBody } from '../files/short-answer.js';
 import { conditionOf, etagOf, FOR_EVER } from './etag.js';
 import { headersOf, isHead, sendEmpty, type RepositoryExchange } from './exchange.js';
@@ -40,11 +40,12 @@ export async function sendManifest(exchange: RepositoryExchange): Promise<void> 
 /** Of what a client asked for by digest nothing can be stale; what is mirrored was not asked for just now. */
 function staleSince(
   { parts, place }: RepositoryExchange,
-  { tag }: FoundManifest,
+  { tag, staleSince }: FoundManifest,
   freshness: Freshness | null,
 ): number | null {
-  if (tag === null) return null;
-  return freshness ? freshness.staleSince : (parts.deps.onDemand?.staleSince(place.repository) ?? null);
+  if (tag === null || !place.registry) return null;
+  if (freshness) return freshness.staleSince;
+  return earlierOf(parts.deps.onDemand?.staleSince(place.repository) ?? null, staleSince);
 }
 
 function fieldsOf({ digest, tag }: FoundManifest, staleSince: number | null): OutgoingHttpHeaders {
@@ -55,7 +56,9 @@ function fieldsOf({ digest, tag }: FoundManifest, staleSince: number | null): Ou
     // distribution specification 1.1, "Warnings"
     ...(staleSince === null
       ? {}
-      : { Warning: `299 - "upstream cannot be asked since ${utcMinute(staleSince)}: this is what was here by then"` }),
+      : {
+          Warning: `299 - "could not be compared with upstream since ${utcMinute(staleSince)}: this is what was here by then"`,
+        }),
   };
 }
 

@@ -83,6 +83,7 @@ function tagRow({ name, status }: RepositoryView, tag: TagView, now: number): ob
     size: formatBytes(tag.size),
     moved: timeOrNull(tag.movedAt, now),
     checked: timeOrNull(tag.checkedAt, now),
+    stale: timeOrNull(tag.staleSince, now),
     pulled: timeOrNull(tag.pulledAt, now),
     pulls: tag.pulls > 0 ? countOf(tag.pulls, 'pull', 'pulls') : '',
     never: status ? 'not yet' : 'has no upstream',

@@ -6,7 +6,9 @@ import type { ImagePlan } from '../../core/oci/image-plan.js';
 import { createLog } from '../../platform/log.js';
 import { ImageStore } from '../content/image-store.js';
 import type { Content } from '../fixtures/image-builder.js';
-import { CONFIG, NOW, openControlScene, type ControlScene } from './scene.js';
+import type { ImageControls } from '../../server/control-images.js';
+import { HUB_USE } from '../server/image-scene.js';
+import { CONFIG, NOW, openControlScene, type ControlScene, type SceneParts } from './scene.js';
 
 export const MIRRORED = 'quay.io/team/app';
 
@@ -30,13 +32,16 @@ export interface ImagesScene extends ControlScene {
   readonly images: ImageStore;
   /** What upstream has when a bad blob is asked for again. */
   readonly upstream: Map<Digest, Content>;
+  /** Since when registries cannot be asked. */
+  readonly troubles: Map<string, number>;
 }
 
 /** A control socket over real images: garbage collection and scrub are those of the program, only upstream is scripted. */
 export async function openImagesScene(): Promise<ImagesScene> {
   const upstream = new Map<Digest, Content>();
+  const troubles = new Map<string, number>();
   let images: ImageStore | undefined;
-  const scene = await openControlScene(IMAGES, (parts) => {
+  const controls = (parts: SceneParts): ImageControls => {
     const here = ImageStore.over(parts);
     here.now = NOW;
     images = here;
@@ -60,7 +65,10 @@ export async function openImagesScene(): Promise<ImagesScene> {
         yield cheap ? { ...PLAN, toFetch: null, here: null } : PLAN;
       },
     };
+  };
+  const scene = await openControlScene(IMAGES, controls, {
+    registries: () => [{ ...HUB_USE, name: 'quay.io', troubleSince: troubles.get('quay.io') ?? null }],
   });
   if (!images) throw new Error('the scene has no images');
-  return Object.assign(scene, { images, upstream });
+  return Object.assign(scene, { images, upstream, troubles });
 }

@@ -45,6 +45,33 @@ describe('millpond images ls', () => {
     ]);
   });
 
+  it('says which upstream cannot be asked, and since when; which tags failed, and since when', async () => {
+    await images.push('lab/app', first, { tags: ['1'] });
+    await images.push(MIRRORED, first, { tags: ['failed', 'fine'], origin: 'mirrored' });
+    expect(await json('images', 'ls')).toMatchObject([
+      [{ upstream: null }, { upstream: { registry: 'quay.io', troubleSince: null } }],
+    ]);
+    expect((await run('images', 'ls')).stdout).not.toContain('since');
+    scene.troubles.set('quay.io', NOW - DAY);
+    scene.store.tags.setStale(MIRRORED, 'failed', NOW);
+    const sentence = 'quay.io cannot be asked since 2026-11-22 14:00 UTC; what is here is served.\n';
+    const all = await run('images', 'ls');
+    expect(all.stdout.split('\n\n').at(-1)).toBe(sentence);
+    expect(await json('images', 'ls')).toMatchObject([[{}, { upstream: { troubleSince: NOW - DAY } }]]);
+    const one = await run('images', 'ls', MIRRORED);
+    expect(one.stdout).toContain(sentence);
+    expect(one.stdout).toMatch(/failed .* \(fails since 2026-11-23 14:00 UTC\) /);
+    expect(one.stdout).not.toMatch(/fine .*fails/);
+    expect(await json('images', 'ls', MIRRORED)).toMatchObject([
+      {
+        list: [
+          { tag: 'failed', staleSince: NOW },
+          { tag: 'fine', staleSince: null },
+        ],
+      },
+    ]);
+  });
+
   it('lists the tags of a repository, and the history of a tag', async () => {
     await images.push('lab/app', first, { tags: ['latest'] });
     images.now += DAY;

@@ -9,6 +9,7 @@ import type { Settings } from '../../config/settings.js';
 import { Layout } from '../../content/layout.js';
 import type { Engine, EngineEvent, MirrorActivity } from '../../core/engine.js';
 import { MillpondError } from '../../core/errors.js';
+import type { ImageStatistics } from '../../core/oci/image-statistics.js';
 import type { Run, RunTrigger } from '../../core/run.js';
 import { createControlHandler, type ReloadResult } from '../../server/control.js';
 import type { ImageControls } from '../../server/control-images.js';
@@ -114,6 +115,7 @@ export type SceneParts = Pick<ControlScene, 'folder' | 'settings' | 'layout' | '
 export async function openControlScene(
   config = CONFIG,
   imageControls: (parts: SceneParts) => ImageControls | undefined = () => undefined,
+  imageStatistics: ImageStatistics | null = null,
 ): Promise<ControlScene> {
   const folder = await tempFolder();
   const configFile = join(folder, 'millpond.yaml');
@@ -126,7 +128,7 @@ export async function openControlScene(
   const state = { reload: (): Promise<ReloadResult> => Promise.resolve({ changed: [] }) };
   const controls = imageControls({ folder, settings, layout, store, engine });
   const handler = createControlHandler({
-    ...{ store, engine, layout },
+    ...{ store, engine, layout, imageStatistics },
     ...(controls ? { imageControls: controls } : {}),
     settings: () => settings,
     clock: () => NOW,

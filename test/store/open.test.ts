@@ -52,6 +52,7 @@ describe('openStore', () => {
       DROP TABLE file_hashes;
       DROP TABLE files_hashed_ahead;
       ALTER TABLE tags DROP COLUMN pushed_at;
+      ALTER TABLE tags DROP COLUMN stale_since;
       INSERT INTO repositories (name, origin, created_at) VALUES ('lab/app', 'hosted', 1);
       PRAGMA foreign_keys = OFF;
       INSERT INTO tags (repository, tag, digest, moved_at) VALUES ('lab/app', 'old', 'sha256:1', 4711)`);

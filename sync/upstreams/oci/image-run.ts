@@ -13,6 +13,7 @@ import { ImageProgress } from './image-progress.js';
 import { lateReferrers } from './late-referrers.js';
 import { makePace } from './pace.js';
 import { ImagePull } from './pull-images.js';
+import { isOfRegistry, RegistryFailure } from './registry-failure.js';
 import { TagFailures, toRunFailure } from './tag-failures.js';
 
 const IMAGES_AT_ONCE = 4;
@@ -44,6 +45,7 @@ export async function performImageRun(context: ImageRunContext): Promise<RunResu
   const { mirror, tally, clock, log } = context;
   tally.upstream = `${mirror.registry.name}/${mirror.repository}`;
   const failures = new TagFailures(log);
+  const since = clock();
   try {
     const result = await bringInStep(context, failures);
     const failure = failures.runFailure(clock());
@@ -52,6 +54,7 @@ export async function performImageRun(context: ImageRunContext): Promise<RunResu
   } catch (error) {
     context.signal.throwIfAborted();
     context.images.health.failed(mirror.registry.name, error);
+    markStale(context, { error, failures, since });
     throw toRunFailure(error, clock());
   } finally {
     tallyTotals(context);
@@ -174,6 +177,22 @@ async function bringLate(late: readonly Digest[], pull: ImagePull, failures: Tag
       failures.add([`what is about ${digest}`], error);
     }
   }
+}
+
+/**
+ * Clients of tags that could not be compared or brought learn since when that is so. What is wrong with the whole
+ * registry is known of that; what is about this repository or our account is about all tags that were not compared.
+ */
+function markStale(
+  { store, mirror, clock }: ImageRunContext,
+  { error, failures, since }: { error: unknown; failures: TagFailures; since: number },
+): void {
+  const at = clock();
+  store.transaction(() => {
+    for (const tag of failures.names) store.tags.setStale(mirror.name, tag, at);
+    if (error instanceof RegistryFailure && !isOfRegistry(error))
+      store.tags.setUncheckedStale(mirror.name, { since, at });
+  });
 }
 
 /** The repository is kept in step from now on, where clients had fetched from it before. */

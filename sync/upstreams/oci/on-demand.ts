@@ -8,7 +8,7 @@ import { isDigest, type Digest } from '../../../core/oci/digest.js';
 import { OciError } from '../../../core/oci/errors.js';
 import type { OnDemandRule, Registry } from '../../../core/oci/image-mirror.js';
 import { parseManifest } from '../../../core/oci/manifest.js';
-import type { BlobReader, Freshness, OnDemandImages } from '../../../core/oci/on-demand.js';
+import { earlierOf, type BlobReader, type Freshness, type OnDemandImages } from '../../../core/oci/on-demand.js';
 import type { Tag } from '../../../core/oci/repository.js';
 import type { Store } from '../../../store/open.js';
 import { CacheRoom, type CacheRoomOptions } from './cache-room.js';
@@ -166,13 +166,13 @@ export class OnDemandFetcher implements OnDemandImages {
 
   async #bringByTag(place: UpstreamPlace, name: string, known: Tag | null): Promise<Freshness> {
     const { registry } = place;
-    if (known && this.#health.isLeftAlone(registry.name)) return this.#stale(place, known);
+    if (known && this.#health.isLeftAlone(registry.name)) return this.#stale(place, known, null);
     try {
       await this.#ask(place, known ? CHECK_MS : FETCH_MS, (signal) => this.#followTag(place, name, { known, signal }));
       return { checkedAt: this.options.clock(), staleSince: null };
     } catch (error) {
       if (error instanceof RegistryFailure && error.kind === 'not-found') this.#forgetTag(place, name);
-      else if (known && isStaleBetter(error)) return this.#stale(place, known);
+      else if (known && isStaleBetter(error)) return this.#stale(place, known, error);
       throw error;
     }
   }
@@ -336,9 +336,14 @@ export class OnDemandFetcher implements OnDemandImages {
     }
   }
 
-  #stale({ registry }: UpstreamPlace, { checkedAt, movedAt }: Tag): Freshness {
-    const since = this.#health.troubleSince(registry.name) ?? this.options.clock();
-    return { checkedAt: checkedAt ?? movedAt, staleSince: since };
+  #stale({ repository, registry }: UpstreamPlace, tag: Tag, error: unknown): Freshness {
+    const { store, clock } = this.options;
+    const now = clock();
+    const since = earlierOf(this.#health.troubleSince(registry.name), tag.staleSince);
+    // of a fault of ours, such as a full disk, nothing could be written
+    if (since === null && (error instanceof RegistryFailure || error instanceof OciError))
+      store.tags.setStale(repository, tag.tag, now);
+    return { checkedAt: tag.checkedAt ?? tag.movedAt, staleSince: since ?? now };
   }
 
   /** Upstream says that it has the tag no more. What is mirrored is removed by its own runs, which may doubt it. */

@@ -19,6 +19,11 @@ export class TagFailures {
     return this.#failed.size;
   }
 
+  /** Those that did not come, and parts of the repository that have no tag. */
+  get names(): Iterable<string> {
+    return this.#failed.keys();
+  }
+
   /** @throws what was thrown, when it ends the run */
   add(tags: readonly string[], error: unknown): void {
     if (!(error instanceof RegistryFailure) && !(error instanceof OciError)) throw error;

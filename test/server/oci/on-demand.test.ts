@@ -143,6 +143,18 @@ describe('images on demand', () => {
     byDigest.resume();
   });
 
+  it('says so of the tag alone that could not be compared, since the earlier of both', async () => {
+    await place(buildImage({ seed: 'one of two' }), ['failed', 'fine']);
+    scene.store.tags.setStale(REPOSITORY, 'failed', Date.UTC(2026, 0, 2, 3, 4));
+    const told = async (tag: string): Promise<string | undefined> => {
+      const { headers } = (await get(`${REPOSITORY}/manifests/${tag}`)).resume();
+      return /since ([^:]+:\d+)/.exec(String(headers['warning']))?.[1];
+    };
+    expect([await told('failed'), await told('fine')]).toEqual(['2026-01-02 03:04', undefined]);
+    images.stale = Date.UTC(2026, 0, 2, 3, 5);
+    expect([await told('failed'), await told('fine')]).toEqual(['2026-01-02 03:04', '2026-01-02 03:05']);
+  });
+
   it('never says 404 for a fault of the upstream', async () => {
     const fail = () => Promise.reject(new OciError('UNAVAILABLE', { retryAfter: 7 }));
     [images.bring, images.open] = [fail, fail];

@@ -71,6 +71,16 @@ describe('/images/<repository>', () => {
     for (const shown of ['3 h ago', '20 min ago', '41 pulls']) expect(text).toContain(shown);
   });
 
+  it('says since when a tag could not be compared', async () => {
+    await storeImage(scene, buildImage({ seed: 's' }), { repository: NAME, origin: 'mirrored', tags: ['12'] });
+    expect(await page()).not.toContain('fails since');
+    scene.store.tags.setStale(NAME, '12', NOW - HOUR);
+    expect(await page()).toMatch(/fails since <time datetime="2026-11-23T13:00:00\.000Z">/);
+    expect((await request(scene.http).get(`/api/v1/images/${NAME}/-/tags/12`)).body).toMatchObject({
+      staleSince: NOW - HOUR,
+    });
+  });
+
   it('shows the platform of an image that is in no index', async () => {
     const image = buildImage({ seed: 'arm', platform: 'linux/arm/v7' });
     await storeImage(scene, image, { repository: NAME, origin: 'mirrored', tags: ['arm'] });
