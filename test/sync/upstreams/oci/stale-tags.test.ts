@@ -1,0 +1,78 @@
+import { describe, expect, it } from 'vitest';
+import { buildImage } from '../../../fixtures/image-builder.js';
+import { tooManyRequests } from '../../../fixtures/oci-faults.js';
+import { NAME, startPond, startUpstream, type Pond } from './image-scene.js';
+
+const HOUR = 3_600_000;
+
+function staleOf(pond: Pond): unknown[] {
+  return pond.store.tags.page(NAME, '', 9).map(({ tag, staleSince }) => [tag, staleSince]);
+}
+
+describe('a run of images that does not compare or bring all', () => {
+  it.each([
+    ['is refused', { do: 'answer', status: 403 }],
+    ['is not answered for', { do: 'answer', status: 503 }],
+    ['is not what it should be', { do: 'wrong-digest', digest: `sha256:${'0'.repeat(64)}` }],
+  ] as const)('tells since when a tag that %s is stale, and of no other', async (_, action) => {
+    const upstream = await startUpstream();
+    await upstream.push(buildImage({ seed: 'good' }), 'good');
+    await upstream.push(buildImage({ seed: 'bad' }), 'bad');
+    const pond = await startPond(upstream.faulty.url, { stillClock: true });
+    await pond.sync();
+    upstream.faulty.inject({ on: { reference: 'bad' }, action });
+    upstream.faulty.inject({ on: { reference: `sha256:${'0'.repeat(64)}` }, action });
+    const since = (pond.clock.now += HOUR);
+    expect(await pond.sync()).toMatchObject({ outcome: 'failed' });
+    pond.clock.now += HOUR;
+    expect(await pond.sync()).toMatchObject({ outcome: 'failed' });
+    expect(staleOf(pond)).toEqual([
+      ['bad', since],
+      ['good', null],
+    ]);
+    expect(pond.images.troubleSince('up.test')).toBeNull();
+    upstream.faulty.heal();
+    expect(await pond.sync()).toMatchObject({ outcome: 'unchanged' });
+    expect(staleOf(pond)).toEqual([
+      ['bad', null],
+      ['good', null],
+    ]);
+  });
+
+  it.each([
+    ['is limited', tooManyRequests(20_000)],
+    ['is refused', { do: 'answer', status: 403 }],
+  ] as const)('tells it of all tags of a repository that %s, and of no other repository', async (_, action) => {
+    const upstream = await startUpstream();
+    await upstream.push(buildImage({ seed: 'whole' }), '1', '2');
+    const pond = await startPond(upstream.faulty.url, { stillClock: true });
+    await pond.sync();
+    const since = (pond.clock.now += HOUR);
+    upstream.faulty.inject({ on: { kind: 'tags' }, action });
+    expect(await pond.sync()).toMatchObject({ outcome: 'failed' });
+    expect(staleOf(pond)).toEqual([
+      ['1', since],
+      ['2', since],
+    ]);
+    expect(pond.images.troubleSince('up.test')).toBeNull();
+    upstream.faulty.heal();
+    pond.clock.now += 24 * HOUR;
+    expect(await pond.sync()).toMatchObject({ outcome: 'unchanged' });
+    expect(staleOf(pond)).toEqual([
+      ['1', null],
+      ['2', null],
+    ]);
+  });
+
+  it('tells it of the registry alone where that cannot be reached', async () => {
+    const upstream = await startUpstream();
+    await upstream.push(buildImage({ seed: 'down' }), '1');
+    const pond = await startPond(upstream.faulty.url, { stillClock: true });
+    await pond.sync();
+    const since = (pond.clock.now += HOUR);
+    await upstream.faulty.offline();
+    expect(await pond.sync()).toMatchObject({ outcome: 'failed' });
+    expect(staleOf(pond)).toEqual([['1', null]]);
+    expect(pond.images.onDemand.staleSince(NAME)).toBe(since);
+  });
+});
