@@ -1,3 +1,4 @@
+import type { RequestListener } from 'node:http';
 import { loadSettings } from '../config/load.js';
 import type { Settings } from '../config/settings.js';
 import { FileHashes } from '../content/file-hashes.js';
@@ -5,13 +6,16 @@ import { HashAhead } from '../content/hash-ahead.js';
 import { Layout } from '../content/layout.js';
 import { PublishedTrees } from '../content/published-trees.js';
 import { reconcile, type ReconcileOptions } from '../content/reconcile.js';
+import { descriptorLimit } from '../platform/descriptor-limit.js';
 import { createLog, type Log } from '../platform/log.js';
 import { packageVersion } from '../platform/package-root.js';
 import { endProcesses, processesWithEnvironment } from '../platform/processes.js';
+import { takePassedSockets } from '../platform/systemd-sockets.js';
 import { createServer } from '../server/app.js';
 import { openControlSocket } from '../server/control-socket.js';
 import { createControlHandler } from '../server/control.js';
-import { HttpListeners } from '../server/listeners.js';
+import { Connections } from '../server/listening/connections.js';
+import { HttpListeners } from '../server/listening/listeners.js';
 import { lockDataFolder } from '../store/lock.js';
 import { openStore } from '../store/open.js';
 import { SyncEngine } from '../sync/engine.js';
@@ -77,9 +81,9 @@ async function start(options: AppOptions, undo: Undo): Promise<App> {
     ready: () => ready,
   };
   const server = createServer(serverDeps);
-  const listeners = new HttpListeners(server.handler);
+  const listeners = createListeners(server.handler, () => settings, log);
   undo.push(() => listeners.close(0));
-  const addresses = await listeners.apply(settings.listen.http);
+  const addresses = await listeners.apply(settings.listen);
 
   const reload = reloader({
     ...{ configFile: options.configFile, reconcileWith: disk.reconcileWith, engine, images, listeners, log },
@@ -113,6 +117,13 @@ async function start(options: AppOptions, undo: Undo): Promise<App> {
     disk.lock.release();
   }
   return { addresses, reload, stop: () => (stopping ??= stop()) };
+}
+
+/** Half of what this process may open is for connections, the rest for what is served on them. */
+function createListeners(handler: RequestListener, settings: () => Settings, log: Log): HttpListeners {
+  const half = Math.floor(descriptorLimit() / 2);
+  const connections = new Connections(() => settings().listen.connections ?? half);
+  return new HttpListeners({ handler, connections, log }, takePassedSockets(process.env, process.pid));
 }
 
 /** What computes hashes of published files: for clients that ask, and ahead for large files. */

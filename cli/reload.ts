@@ -4,7 +4,7 @@ import { hideFromPublic } from '../content/publish.js';
 import { settleMirror, showMirror, type ReconcileOptions } from '../content/reconcile.js';
 import { messageOf, MillpondError } from '../core/errors.js';
 import type { Log } from '../platform/log.js';
-import type { HttpListeners } from '../server/listeners.js';
+import type { HttpListeners } from '../server/listening/listeners.js';
 import type { SyncEngine } from '../sync/engine.js';
 import { changedPaths } from './changed-settings.js';
 import type { ImageApp } from './images.js';
@@ -42,7 +42,7 @@ async function reload(parts: ReloadParts): Promise<{ changed: string[] }> {
     throw new MillpondError('invalid', `data: "${next.data}" cannot be changed while Millpond runs`, {
       hint: 'Stop Millpond, move the folder, and start it again.',
     });
-  const addresses = await parts.listeners.apply(next.listen.http);
+  const addresses = await parts.listeners.apply(next.listen);
   // from here nothing is refused any more: what one mirror lacks on the disk must not keep the rest from its settings
   await showNewMirrors(next, before, parts);
   parts.use(next);

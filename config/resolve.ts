@@ -2,6 +2,7 @@ import { dirname, resolve } from 'node:path';
 import type { Stage, TreeMirror } from '../core/mirror.js';
 import { parseUpstream } from '../core/upstream.js';
 import { imageConflicts } from './image-conflicts.js';
+import { listenProblems, resolveListen } from './listen-schema.js';
 import { stageName, type RawMirror, type RawStage } from './mirror-schema.js';
 import type { Problem } from './problems.js';
 import { resolveImages } from './resolve-images.js';
@@ -40,7 +41,7 @@ export function resolveProblems(raw: RawSettings, file: string): Problem[] {
       return [{ path: ['mirrors', name, 'upstream'], sentence: `"${folder}" holds the data folder "${data}" itself` }];
     }),
   );
-  return [...ownFolder, ...imageConflicts(raw), ...zoneConflicts(raw)];
+  return [...ownFolder, ...listenProblems(raw.listen, file), ...imageConflicts(raw), ...zoneConflicts(raw)];
 }
 
 /** Fills in what depends on the file's place and on this machine: paths, processor cores, time zone, names. */
@@ -53,7 +54,7 @@ export function resolveSettings(raw: RawSettings, file: string): Settings {
     file,
     site: { name: site.name, url: site.url ?? null, contact: site.contact ?? null },
     data: resolve(dirname(file), raw.data),
-    listen: raw.listen,
+    listen: resolveListen(raw.listen, file),
     sync: {
       concurrency: sync.concurrency,
       perHost: sync.per_host,

@@ -2,12 +2,11 @@ import * as z from 'zod';
 import { parseRate, parseShare, parseSize } from '../core/units.js';
 import * as field from './fields.js';
 import { files } from './files-schema.js';
-import { parseHttpAddress, ADDRESS_FORMS } from './http-address.js';
 import { images } from './image-schema.js';
+import { listen } from './listen-schema.js';
 import { mirrors } from './mirror-schema.js';
 import { proxies } from './proxies.js';
 import { ownRegistry, registries } from './registry-schema.js';
-import type { HttpAddress } from './settings.js';
 import { zones } from './zones.js';
 
 const site = field
@@ -25,25 +24,6 @@ const site = field
   })
   .prefault({})
   .meta({ description: 'Who runs this server.' });
-
-const address = field.parsed(`an address to listen on: ${ADDRESS_FORMS}`, parseHttpAddress, {
-  description: 'Address and port.',
-});
-const listen = field
-  .section({
-    http: z
-      .union([address, z.array(address).min(1)], { error: field.mustBe('an address, or a list of addresses') })
-      .meta({
-        description:
-          'Where HTTP is served; a list is allowed. ":8080" is every address of this machine; port 0 takes a free one.',
-        examples: ['127.0.0.1:8080', ':8080', ['127.0.0.1:8080', '[::1]:8080']],
-      })
-      .transform((value) => (Array.isArray(value) ? value : [value]))
-      .superRefine(refuseTwice)
-      .prefault('127.0.0.1:8080'),
-  })
-  .prefault({})
-  .meta({ description: 'Where the program listens.' });
 
 const keep = field
   .section({
@@ -112,13 +92,6 @@ export const schema = field.section({
 });
 
 export type RawSettings = z.output<typeof schema>;
-
-function refuseTwice(addresses: readonly HttpAddress[], context: z.RefinementCtx): void {
-  addresses.forEach(({ host, port }, index) => {
-    const isTwice = addresses.findIndex((each) => each.host === host && each.port === port) < index;
-    if (isTwice && port !== 0) context.addIssue({ code: 'custom', message: 'stands in the list twice', path: [index] });
-  });
-}
 
 function parseSiteUrl(value: string): string | undefined {
   if (!URL.canParse(value)) return undefined;

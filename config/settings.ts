@@ -15,7 +15,7 @@ export interface Settings {
   };
   /** Absolute path of the data folder. */
   readonly data: string;
-  readonly listen: { readonly http: readonly HttpAddress[] };
+  readonly listen: ListenSettings;
   readonly sync: SyncSettings;
   readonly files: FileSettings;
   /** By name; all clients that are in none of their networks are in the zone `public`, which may be missing here. */
@@ -32,12 +32,44 @@ export interface Settings {
   readonly grace: number;
 }
 
-export interface HttpAddress {
-  /** Name or address without brackets; empty = every address of this machine, IPv6 and IPv4 (as `net.Server.listen`). */
-  readonly host: string;
-  /** 0 = any free port; the chosen one is printed. */
-  readonly port: number;
+export interface ListenSettings {
+  readonly http: readonly HttpListen[];
+  readonly https: readonly HttpsListen[];
+  /** Connections at a time; null is what the limit of open files allows. */
+  readonly connections: number | null;
 }
+
+export interface HttpListen {
+  readonly address: ListenAddress;
+  /** Who may use a Unix socket: permission bits; of other addresses without meaning. */
+  readonly mode: number;
+  /** Whether a proxy says of each connection whose it is (PROXY protocol, versions 1 and 2). */
+  readonly proxyProtocol: boolean;
+}
+
+export interface HttpsListen extends HttpListen {
+  /** Absolute paths of PEM files; the first is for clients that name no host, or one that none is made for. */
+  readonly certificates: readonly CertificateFiles[];
+  /** Seconds of Strict-Transport-Security; null says nothing. */
+  readonly hsts: number | null;
+}
+
+export interface CertificateFiles {
+  readonly cert: string;
+  readonly key: string;
+}
+
+export type ListenAddress =
+  | {
+      readonly kind: 'tcp';
+      /** Name or address without brackets; empty = every address of this machine, IPv6 and IPv4. */
+      readonly host: string;
+      /** 0 = any free port; the chosen one is printed. */
+      readonly port: number;
+    }
+  | { readonly kind: 'unix'; readonly path: string }
+  /** All sockets of that name which systemd passes (sd_listen_fds_with_names(3)). */
+  | { readonly kind: 'systemd'; readonly name: string };
 
 export interface SyncSettings {
   /** Runs at a time, in all and for one upstream host. */

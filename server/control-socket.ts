@@ -3,9 +3,8 @@ import { chmod, mkdir, rm } from 'node:fs/promises';
 import { createServer, type RequestListener } from 'node:http';
 import { dirname } from 'node:path';
 import { MillpondError, messageOf } from '../core/errors.js';
+import { LONGEST_SOCKET_PATH } from './listening/unix-socket.js';
 
-/** Longest path of a Unix socket, bytes: `sun_path` of unix(7) holds 108 with its NUL. */
-const LONGEST_PATH = 107;
 const LAST_LINES_MS = 500;
 
 export interface ControlSocket {
@@ -19,10 +18,10 @@ export interface ControlSocket {
  * @throws MillpondError `invalid` (the path is too long), `unavailable`
  */
 export async function openControlSocket(path: string, handler: RequestListener): Promise<ControlSocket> {
-  if (Buffer.byteLength(path) > LONGEST_PATH)
+  if (Buffer.byteLength(path) > LONGEST_SOCKET_PATH)
     throw new MillpondError(
       'invalid',
-      `the path of the control socket "${path}" is longer than ${LONGEST_PATH} bytes`,
+      `the path of the control socket "${path}" is longer than ${LONGEST_SOCKET_PATH} bytes`,
       {
         hint: 'Choose a data folder with a shorter path.',
       },

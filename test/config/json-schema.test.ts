@@ -143,7 +143,7 @@ test('config/quickstart.yaml can be used and mirrors its own daemon every minute
   const settings = loadSettings(new URL('../../config/quickstart.yaml', import.meta.url).pathname);
   expect(settings.site.name).toBe('Millpond quick start');
   expect(settings.data).toBe(new URL('../../data', import.meta.url).pathname);
-  expect(settings.listen.http).toEqual([{ host: '127.0.0.1', port: 8080 }]);
+  expect(settings.listen.http).toMatchObject([{ address: { kind: 'tcp', host: '127.0.0.1', port: 8080 } }]);
   expect(settings.sync.jitter).toBe(0);
   expect(settings.mirrors.get('pond')).toMatchObject({
     title: 'Quick start repository',

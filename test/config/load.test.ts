@@ -2,7 +2,7 @@ import { symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { loadSettings } from '../../config/load.js';
-import type { Settings } from '../../config/settings.js';
+import type { HttpListen, ListenAddress, Settings } from '../../config/settings.js';
 import { NO_LIMITS } from '../../core/zone.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
 import { FILE, mirror, parse, problems } from './parsing.js';
@@ -10,13 +10,17 @@ import { FILE, mirror, parse, problems } from './parsing.js';
 const UPSTREAM = 'upstream: rsync://ftp.example.org/m/';
 const MANUAL = 'schedule: manual';
 
+function plain(address: ListenAddress): HttpListen {
+  return { address, mode: 0o660, proxyProtocol: false };
+}
+
 describe('parseSettings', () => {
   test('fills in every default', () => {
     expect(parse('mirrors: {}')).toEqual({
       file: FILE,
       site: { name: 'Software mirror', url: null, contact: null },
       data: '/etc/example/data',
-      listen: { http: [{ host: '127.0.0.1', port: 8080 }] },
+      listen: { http: [plain({ kind: 'tcp', host: '127.0.0.1', port: 8080 })], https: [], connections: null },
       sync: {
         concurrency: 4,
         perHost: 2,
@@ -68,7 +72,10 @@ describe('parseSettings', () => {
     const settings = parse(`
 site: { name: Example, url: "https://mirror.example.edu/", contact: mirror@example.edu }
 data: /srv/millpond
-listen: { http: ["[::1]:80", ":8080", "mirror.example.edu:0"] }
+listen:
+  http: ["[::1]:80", ":8080", "mirror.example.edu:0", "unix:run/http.sock", { address: "unix:/run/m.sock", mode: "0600" }, "systemd:http"]
+  https: { address: ":443", cert: a.pem, key: /k/a.key, hsts: 365d }
+  connections: 5000
 workers: 0
 zones: { campus: { networks: ["192.0.2.0/24", "2001:db8::/32"] } }
 proxies: { trusted: "unix:", header: forwarded }
@@ -90,10 +97,21 @@ registry:
       data: '/srv/millpond',
       listen: {
         http: [
-          { host: '::1', port: 80 },
-          { host: '', port: 8080 },
-          { host: 'mirror.example.edu', port: 0 },
+          plain({ kind: 'tcp', host: '::1', port: 80 }),
+          plain({ kind: 'tcp', host: '', port: 8080 }),
+          plain({ kind: 'tcp', host: 'mirror.example.edu', port: 0 }),
+          plain({ kind: 'unix', path: '/etc/example/run/http.sock' }),
+          { ...plain({ kind: 'unix', path: '/run/m.sock' }), mode: 0o600 },
+          plain({ kind: 'systemd', name: 'http' }),
         ],
+        https: [
+          {
+            ...plain({ kind: 'tcp', host: '', port: 443 }),
+            certificates: [{ cert: '/etc/example/a.pem', key: '/k/a.key' }],
+            hsts: 31_536_000,
+          },
+        ],
+        connections: 5000,
       },
       grace: 60,
       sync: {
@@ -235,6 +253,25 @@ mirrors:
     ['listen: { http: [":1", ":99999"] }', 'listen.http[1]: ":99999" is not an address to listen on'],
     ['listen: { http: [":80", "*:80"] }', 'listen.http[1]: stands in the list twice'],
     ['listen: { http: [] }', 'listen.http: the list is empty'],
+    ['listen: { http: "unix:" }', 'listen.http: "unix:" is not an address to listen on'],
+    ['listen: { http: "systemd:a:b" }', 'listen.http: "systemd:a:b" is not an address to listen on'],
+    ['listen: { http: [{ address: ":80", mode: "0660" }] }', 'listen.http.mode: only Unix sockets have a mode'],
+    [
+      'listen: { http: { address: "unix:/a", mode: 660 } }',
+      'listen.http.mode: 660 is not the mode of a file: write it as "0660"',
+    ],
+    ['listen: { http: { address: "unix:/a", mode: "0999" } }', 'listen.http.mode: "0999" is not the mode of a file'],
+    ['listen: { http: { port: 80 } }', 'listen.http.address: is missing'],
+    ['listen: { http: ["unix:a", "unix:./a"] }', 'listen.http[1]: stands in the list twice'],
+    [
+      'listen: { https: ":443" }',
+      'listen.https: ":443" is not allowed here: it must be {address: ":443", cert: FILE, key: FILE}',
+    ],
+    ['listen: { https: { address: ":443", cert: a.pem } }', 'listen.https.key: is missing'],
+    ['listen: { http: ":80", https: { address: ":80", cert: a, key: b } }', 'listen.https: stands in the list twice'],
+    ['listen: { https: { address: ":1", cert: [a, b], key: c } }', 'listen.https.key: 2 certificates have 1 keys'],
+    ['listen: { https: [{ address: ":1", cert: a, key: b, hsts: 1 }] }', 'listen.https[0].hsts: 1 is not a duration'],
+    ['listen: { connections: 1 }', 'listen.connections: 1 is not a whole number of 16 to 1000000'],
     ['workers: 4', 'workers: 4 is not allowed here: it must be 0: this version serves from one process'],
     ['workers: auto', 'workers: "auto" is not allowed here: it must be 0: this version serves from one process'],
     ['grace: 30', 'grace: 30 is not a duration of 0s to 1d: write it as 90s, 15m, 1h30m or 7d'],

@@ -213,7 +213,7 @@ export function makeSettings(
       ...options.site,
     },
     data: folder,
-    listen: { http: [{ host: '127.0.0.1', port: 0 }] },
+    listen: { http: [], https: [], connections: null },
     sync: {
       concurrency: 4,
       perHost: 2,

@@ -1,0 +1,89 @@
+import type { ServerResponse } from 'node:http';
+import type { Server, Socket } from 'node:net';
+
+interface Connection {
+  readonly server: Server;
+  /** The last one that was asked for; null before the first. */
+  readonly answer: ServerResponse | null;
+}
+
+/** Of the connections, so many are closed at a time when there are too many. */
+const CLOSED_AT_A_TIME = 1 / 64;
+
+/**
+ * All open connections of all addresses, and how many there may be. The one that was used least recently is the first:
+ * of those on which nothing is being answered, it is closed before a new one is refused.
+ */
+export class Connections {
+  readonly #all = new Map<Socket, Connection>();
+
+  /** `most` is asked each time. */
+  constructor(private readonly most: () => number) {}
+
+  get size(): number {
+    return this.#all.size;
+  }
+
+  /** False where there is no room for it: then it is to be closed. */
+  opened(socket: Socket, server: Server): boolean {
+    if (this.#all.size >= this.most() && !this.#makeRoom()) return false;
+    this.#add(socket, { server, answer: null });
+    return true;
+  }
+
+  /** From now on requests come through `tls`, which `socket` carries. */
+  secured(socket: Socket, tls: Socket): void {
+    const connection = this.#all.get(socket);
+    if (!connection) return;
+    this.#all.delete(socket);
+    this.#add(tls, connection);
+  }
+
+  asked(socket: Socket, answer: ServerResponse): void {
+    const connection = this.#all.get(socket);
+    if (!connection) return;
+    this.#all.delete(socket);
+    this.#all.set(socket, { server: connection.server, answer });
+  }
+
+  isAnswering(socket: Socket): boolean {
+    const connection = this.#all.get(socket);
+    return connection !== undefined && isAnswering(connection);
+  }
+
+  /** Closes those of `server` on which nothing was ever asked. */
+  closeUnused(server: Server): void {
+    this.#close((connection) => connection.server === server && connection.answer === null);
+  }
+
+  closeAll(server: Server): void {
+    this.#close((connection) => connection.server === server);
+  }
+
+  #add(socket: Socket, connection: Connection): void {
+    this.#all.set(socket, connection);
+    socket.once('close', () => this.#all.delete(socket));
+  }
+
+  #makeRoom(): boolean {
+    return this.#close((connection) => !isAnswering(connection), Math.ceil(this.#all.size * CLOSED_AT_A_TIME)) > 0;
+  }
+
+  /** Returns how many were closed, `most` at most. */
+  #close(isMeant: (connection: Connection) => boolean, most = Infinity): number {
+    let closed = 0;
+    for (const [socket, connection] of this.#all) {
+      if (closed >= most) break;
+      if (!isMeant(connection)) continue;
+      this.#all.delete(socket);
+      socket.destroy();
+      closed++;
+    }
+    return closed;
+  }
+}
+
+/** Answers leave in the order of their requests (RFC 9112 section 9.3.2): when the last has left, all have. */
+function isAnswering({ answer }: Connection): boolean {
+  return answer !== null && !answer.writableFinished;
+}

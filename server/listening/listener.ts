@@ -1,0 +1,204 @@
+import { once } from 'node:events';
+import { chmod } from 'node:fs/promises';
+import { createServer, type RequestListener, type Server as HttpServer, type ServerOptions } from 'node:http';
+import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import type { Logger } from 'pino';
+import { MillpondError, systemCode } from '../../core/errors.js';
+import type { Certificates } from './certificates.js';
+import type { Connections } from './connections.js';
+import { KeptCertificates } from './kept-certificates.js';
+import { baseUrl, placeWords, type Place, type Wanted } from './places.js';
+import { answerBrokenRequest, MAX_HEAD_BYTES, refuseTooLarge } from './request-limits.js';
+import { clearSocketPath } from './unix-socket.js';
+
+/** What all listeners are given. */
+export interface ListenerParts {
+  readonly handler: RequestListener;
+  readonly connections: Connections;
+  readonly log: Pick<Logger, 'info' | 'warn'>;
+  /** Milliseconds between looks at the files of certificates; every five seconds unless given. */
+  readonly lookAtFilesEveryMs?: number;
+}
+
+const LOOK_FOR_IDLE_EVERY_MS = 200;
+const LOOK_AT_FILES_EVERY_MS = 5_000;
+/** A connection on which nothing moves for so long is closed: a reader that has stopped holds a file open. */
+const IDLE_TIMEOUT_MS = 120_000;
+const HANDSHAKE_TIMEOUT_MS = 10_000;
+/** Of a place that is given up, connections on which nothing was ever asked are closed after so long. */
+const UNUSED_GRACE_MS = 5_000;
+
+const LIMITS: ServerOptions = {
+  maxHeaderSize: MAX_HEAD_BYTES,
+  headersTimeout: 20_000,
+  requestTimeout: 0, // a layer that is pushed may take hours: only one that has stopped is cut
+  keepAliveTimeout: 75_000, // longer than proxies keep connections, else they ask on one that is being closed
+  connectionsCheckingInterval: 2_000,
+};
+
+/** One place that is listened on. */
+export class Listener {
+  readonly server: HttpServer | HttpsServer;
+  #taken: Place;
+  #isLeaving = false;
+
+  private constructor(
+    private readonly parts: ListenerParts,
+    private wanted: Wanted,
+    private readonly certificates: KeptCertificates | null,
+  ) {
+    this.#taken = wanted.place;
+    this.server = certificates ? this.#secureServer(certificates) : createServer(LIMITS);
+    this.server.maxHeadersCount = 0; // a limit drops fields in silence: refuseTooLarge counts them
+    this.server.timeout = IDLE_TIMEOUT_MS;
+    this.server.on('request', this.#answer);
+    this.server.on('clientError', (error: Error, socket: Socket) =>
+      answerBrokenRequest(error, socket, parts.connections.isAnswering(socket)),
+    );
+    this.#standBefore();
+  }
+
+  /** @throws MillpondError invalid, unavailable */
+  static async open(parts: ListenerParts, wanted: Wanted): Promise<Listener> {
+    const options = {
+      log: parts.log,
+      lookEveryMs: parts.lookAtFilesEveryMs ?? LOOK_AT_FILES_EVERY_MS,
+      onChange: ({ all: [{ cert, key }] }: Certificates): void =>
+        (listener.server as HttpsServer).setSecureContext({ cert, key }),
+    };
+    const certificates = wanted.tls && (await KeptCertificates.open(wanted.tls.certificates, options));
+    const listener = new Listener(parts, wanted, certificates);
+    try {
+      await listener.#listen();
+    } catch (error) {
+      certificates?.stop();
+      throw error;
+    }
+    return listener;
+  }
+
+  /** As it was taken, with the port that 0 became. */
+  get place(): Place {
+    return this.#taken;
+  }
+
+  get url(): string {
+    return baseUrl(this.wanted, this.server.address());
+  }
+
+  /** How it is listened on, to be opened again at the same place. */
+  get asTaken(): Wanted {
+    return { ...this.wanted, place: this.place };
+  }
+
+  /** Prepares a change to `wanted`, of the same key; what it returns makes it. @throws MillpondError invalid */
+  async prepare(wanted: Wanted): Promise<() => Promise<void>> {
+    const files = wanted.tls?.certificates;
+    const read = files && (await this.certificates?.read(files));
+    return async () => {
+      this.wanted = wanted;
+      if (files && read) this.certificates?.use(files, read);
+      await this.#setMode();
+    };
+  }
+
+  /** No new connections from now on; resolves when the running requests have ended. */
+  async leave(): Promise<void> {
+    const { server } = this;
+    this.#isLeaving = true;
+    this.certificates?.stop();
+    const closed = once(server, 'close');
+    server.close();
+    const timer = setInterval(() => server.closeIdleConnections(), LOOK_FOR_IDLE_EVERY_MS);
+    const unused = setTimeout(() => this.parts.connections.closeUnused(server), UNUSED_GRACE_MS);
+    await closed;
+    clearInterval(timer);
+    clearTimeout(unused);
+  }
+
+  /** Cuts whatever is running. */
+  cut(): void {
+    this.parts.connections.closeAll(this.server);
+  }
+
+  readonly #answer: RequestListener = (request, response) => {
+    this.parts.connections.asked(request.socket, response);
+    if (this.#isLeaving) response.setHeader('Connection', 'close');
+    const hsts = this.wanted.tls?.hsts ?? null;
+    if (hsts !== null) response.setHeader('Strict-Transport-Security', `max-age=${hsts}`);
+    if (!refuseTooLarge(request, response)) this.parts.handler(request, response);
+  };
+
+  #secureServer(certificates: KeptCertificates): HttpsServer {
+    const { connections } = this.parts;
+    const { cert, key } = certificates.first;
+    const server = createHttpsServer({
+      ...{ ...LIMITS, cert, key, handshakeTimeout: HANDSHAKE_TIMEOUT_MS },
+      SNICallback: (host, done) => done(null, certificates.contextFor(host)),
+    });
+    server.prependListener('secureConnection', (tls) => {
+      const carrier = carrierOf(tls);
+      if (carrier) connections.secured(carrier, tls);
+      else tls.destroy();
+    });
+    return server;
+  }
+
+  /** Sees each connection before HTTP or TLS begins on it. */
+  #standBefore(): void {
+    const { server } = this;
+    const begin = server.listeners('connection') as ((socket: Socket) => void)[];
+    server.removeAllListeners('connection');
+    server.on('connection', (socket: Socket) => {
+      if (this.parts.connections.opened(socket, server)) for (const each of begin) each.call(server, socket);
+      else socket.destroy();
+    });
+  }
+
+  async #listen(): Promise<void> {
+    const { server } = this;
+    const { place } = this.wanted;
+    if (place.kind === 'unix') await clearSocketPath(place.path);
+    try {
+      if (place.kind === 'passed') server.listen({ fd: place.descriptor });
+      else server.listen(place.kind === 'unix' ? { path: place.path } : { host: place.host, port: place.port });
+      await once(server, 'listening');
+      const bound = server.address();
+      if (place.kind === 'tcp' && bound && typeof bound === 'object') this.#taken = { ...place, port: bound.port };
+      await this.#setMode();
+    } catch (error) {
+      server.close();
+      throw new MillpondError('unavailable', `cannot listen on ${placeWords(place)}: ${whyNot(error)}`, {
+        hint: 'Choose another address in listen, or stop the program that uses it.',
+        cause: error,
+      });
+    }
+    // such as too many open files: one connection is lost, not the program
+    server.on('error', (error) => this.parts.log.warn({ err: error }, 'a connection could not be taken'));
+  }
+
+  async #setMode(): Promise<void> {
+    const { place, mode } = this.wanted;
+    if (place.kind === 'unix') await chmod(place.path, mode);
+  }
+}
+
+/** The connection that carries a TLS one. Node has no public name for it; without it, nothing is served over TLS. */
+function carrierOf(tls: TLSSocket): Socket | undefined {
+  return (tls as unknown as { readonly _parent?: Socket })._parent;
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'another program listens there, or another address in listen includes it',
+  EACCES: 'this user may not (ports under 1024 need a privilege, a Unix socket the right to write to its folder)',
+  EADDRNOTAVAIL: 'this machine has no such address',
+  ENOENT: 'its folder is not there',
+  EINVAL: 'it cannot be listened on',
+};
+
+function whyNot(error: unknown): string {
+  const code = systemCode(error) ?? 'unknown reason';
+  return REASONS[code] ?? code;
+}

@@ -1,0 +1,69 @@
+import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { systemCode } from '../../core/errors.js';
+
+/** Bytes of request line and header fields in all. */
+export const MAX_HEAD_BYTES = 16 * 1024;
+/** RFC 9112 section 3 recommends 8000 at least for the whole request line. */
+const MAX_TARGET_BYTES = 8 * 1024;
+const MAX_QUERY_BYTES = 4 * 1024;
+const MAX_FIELDS = 100;
+
+interface Refusal {
+  readonly status: number;
+  /** One sentence. */
+  readonly text: string;
+}
+
+const BROKEN: Refusal = { status: 400, text: 'This is no HTTP request that can be read.' };
+/** By the code of the error that Node's parser gives. */
+const REFUSALS: Readonly<Record<string, Refusal>> = {
+  HPE_HEADER_OVERFLOW: { status: 431, text: 'Address and header fields are longer than 16 KiB in all.' },
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: { status: 413, text: 'The extensions of a chunk are longer than 16 KiB.' },
+  ERR_HTTP_REQUEST_TIMEOUT: { status: 408, text: 'The request did not come whole in time.' },
+};
+
+/** Answers a request whose address or header is too large (RFC 9110 section 15.5.15, RFC 6585 section 5). */
+export function refuseTooLarge(request: IncomingMessage, response: ServerResponse): boolean {
+  const refusal = tooLarge(request);
+  if (!refusal) return false;
+  response.writeHead(refusal.status, { ...fieldsOf(refusal), Connection: 'close' });
+  response.end(bodyOf(refusal));
+  return true;
+}
+
+/** Answers what is no request, in one sentence, unless an answer is on its way; then the connection is closed. */
+export function answerBrokenRequest(error: Error, socket: Duplex, isAnswering: boolean): void {
+  const code = systemCode(error) ?? '';
+  if (code === 'ECONNRESET' || !socket.writable || isAnswering) {
+    socket.destroy();
+    return;
+  }
+  const refusal = REFUSALS[code] ?? BROKEN;
+  const fields = Object.entries({ ...fieldsOf(refusal), Connection: 'close' }).map(
+    ([name, value]) => `${name}: ${value}`,
+  );
+  const head = [`HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}`, ...fields].join('\r\n');
+  socket.end(`${head}\r\n\r\n${bodyOf(refusal)}`, () => socket.destroy());
+}
+
+function tooLarge({ url = '', rawHeaders }: IncomingMessage): Refusal | undefined {
+  if (url.length > MAX_TARGET_BYTES) return { status: 414, text: 'The address is longer than 8 KiB.' };
+  if (url.length > MAX_QUERY_BYTES && url.length - url.indexOf('?') > MAX_QUERY_BYTES && url.includes('?'))
+    return { status: 414, text: 'The query of the address is longer than 4 KiB.' };
+  if (rawHeaders.length / 2 > MAX_FIELDS)
+    return { status: 431, text: `There are more than ${MAX_FIELDS} header fields.` };
+  return undefined;
+}
+
+function fieldsOf(refusal: Refusal): Record<string, string> {
+  return {
+    'Content-Type': 'text/plain; charset=utf-8',
+    'Cache-Control': 'no-store',
+    'Content-Length': String(Buffer.byteLength(bodyOf(refusal))),
+  };
+}
+
+function bodyOf({ text }: Refusal): string {
+  return `${text}\n`;
+}
