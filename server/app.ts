@@ -226,7 +226,8 @@ function refuseMethod(deps: ServerDeps, req: Request, res: Response): void {
 function refuse(deps: ServerDeps, req: Request, res: Response, refusal: Refusal): void {
   if (refusal.retryAfter !== null) res.set('Retry-After', String(refusal.retryAfter));
   const events = refusal.fetching && `/api/v1/events?mirror=${encodeURIComponent(refusal.fetching.name)}`;
-  const frame = () => frameFor(deps, { title: refusal.heading, section: 'none', ...(events ? { events } : {}) });
+  const section = /^\/images(\/|$)/.test(req.path) ? 'images' : refusal.section;
+  const frame = () => frameFor(deps, { title: refusal.heading, section, ...(events ? { events } : {}) });
   sendProblem(req, res, refusal.problem, isForPrograms(req) ? null : () => renderProblem(frame(), refusal));
 }
 

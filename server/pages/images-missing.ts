@@ -1,4 +1,5 @@
 import { shortDigest } from '../../core/oci/digest.js';
+import { isRepositoryName } from '../../core/oci/names.js';
 import { platformText } from '../../core/oci/platform.js';
 import { imageStatus, repositoryPath } from '../image-status.js';
 import { parseImagePath, type ImagePath } from '../image-path.js';
@@ -20,12 +21,27 @@ const CATALOGUE = { href: '/images', text: 'All images', note: '' };
 export function missingImage(deps: StatusDeps, path: string): MissingImage {
   const asked = decoded(path.slice('/images/'.length));
   const found = parseImagePath(asked);
-  const isKnown =
-    found !== undefined &&
-    (deps.store.repositories.get(found.repository) !== undefined || deps.settings().images.has(found.repository));
-  if (!found || !isKnown) return unknownRepository(deps, found?.repository ?? asked);
-  const repository = { href: repositoryPath(found.repository), text: found.repository, note: 'the repository' };
-  return { ...missingPart(deps, found), links: [...nearTags(deps, found), repository, CATALOGUE] };
+  if (!found || !isKnown(deps, found.repository)) return unknownRepository(deps, found?.repository ?? asked);
+  return { ...missingPart(deps, found), links: [...nearTags(deps, found), linkTo(found.repository), CATALOGUE] };
+}
+
+/** What is said of `path`, no page, when it is a name of images as clients pull them; null when it is none. */
+export function imagesNamedBy(deps: StatusDeps, path: string): MissingImage | null {
+  const name = decoded(path.slice(1)).replace(/\/$/, '');
+  if (!isRepositoryName(name)) return null;
+  if (isKnown(deps, name)) {
+    const hint = 'Clients pull by this name; the page about it is below /images.';
+    return { detail: `There is no page at ${path}.`, hint, links: [linkTo(name), CATALOGUE] };
+  }
+  return deps.settings().registries.has(name.slice(0, name.indexOf('/'))) ? unknownRepository(deps, name) : null;
+}
+
+function isKnown(deps: StatusDeps, repository: string): boolean {
+  return deps.store.repositories.get(repository) !== undefined || deps.settings().images.has(repository);
+}
+
+function linkTo(repository: string): MissingImage['links'][number] {
+  return { href: repositoryPath(repository), text: repository, note: 'the repository' };
 }
 
 function unknownRepository(deps: StatusDeps, name: string): MissingImage {

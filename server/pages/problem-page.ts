@@ -5,7 +5,7 @@ import { problem, type Problem } from '../errors.js';
 import { nearestFolder, type FileResult } from '../files/handler.js';
 import { mirrorStatus, type MirrorStatus } from '../mirror-status.js';
 import type { ServerDeps } from '../server-deps.js';
-import { missingImage } from './images-missing.js';
+import { imagesNamedBy, missingImage } from './images-missing.js';
 import type { PageFrame } from './page-frame.js';
 import { progressView } from './run-view.js';
 import { sentenceView } from './time-view.js';
@@ -23,6 +23,8 @@ export interface Refusal {
   readonly heading: string;
   readonly sentence: Sentence;
   readonly links: readonly Suggestion[];
+  /** Whether what was asked for are images: those are searched then, else mirrors. */
+  readonly section: 'images' | 'none';
   /** The mirror that is being fetched for the first time. */
   readonly fetching: MirrorStatus | null;
   /** Seconds, for a Retry-After field. */
@@ -52,7 +54,8 @@ export function renderProblem(frame: PageFrame, refusal: Refusal): string {
 
 export function plainRefusal(found: Problem): Refusal {
   const heading = HEADINGS[found.status] ?? 'Something went wrong';
-  return { problem: found, heading, sentence: say`${found.detail}`, links: [], fetching: null, retryAfter: null };
+  const none = { links: [], section: 'none', fetching: null, retryAfter: null } as const;
+  return { ...none, problem: found, heading, sentence: say`${found.detail}` };
 }
 
 /** What to answer where neither a tree nor a page has anything under `path`. */
@@ -78,6 +81,7 @@ function notPublished(status: MirrorStatus, miss: Miss): Refusal {
     problem: found,
     heading: `${status.title} is not here yet`,
     sentence: status.verdict.parts,
+    section: 'none',
     links: [statusLink(status)],
     fetching: status,
     retryAfter: miss.retryAfter ?? null,
@@ -102,9 +106,10 @@ async function missingFile(deps: ServerDeps, status: MirrorStatus, miss: Miss): 
 }
 
 function unknownPath(deps: ServerDeps, path: string): Refusal {
-  if (path.startsWith('/images/')) {
-    const { detail, hint, links } = missingImage(deps, path);
-    return { ...plainRefusal(problem(404, detail, { code: 'not-found', hint })), links };
+  const images = path.startsWith('/images/') ? missingImage(deps, path) : imagesNamedBy(deps, path);
+  if (images) {
+    const { detail, hint, links } = images;
+    return { ...plainRefusal(problem(404, detail, { code: 'not-found', hint })), links, section: 'images' };
   }
   const name = path.split('/').find((segment) => segment !== '') ?? '';
   const closest = closestMirror([...deps.settings().mirrors.keys()], name.toLowerCase());

@@ -1,6 +1,7 @@
 import request from 'supertest';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { closestMirror } from '../../../server/pages/problem-page.js';
+import { configureImages, HUB, makeImage } from '../image-scene.js';
 import { addRun, IDLE, makeMirror, NOW, openScene, publish, type Scene } from '../scene.js';
 
 describe('the page that says why not', () => {
@@ -35,6 +36,33 @@ describe('the page that says why not', () => {
     const { text } = await get('/%3Cscript%3Ealert(1)%3C/script%3E');
     expect(text).toContain('All mirrors');
     expect(text).not.toContain('<script>alert');
+  });
+
+  const [mirrors, images] = [
+    '<form class="search" role="search" action="/" ',
+    '<form class="search" role="search" action="/images" ',
+  ];
+
+  it.each([
+    ['/debain/', mirrors, 'Search mirrors'],
+    ['/images/docker.io/library/debain', images, 'Search images'],
+    [
+      '/docker.io/library/nothing',
+      images,
+      'There is no repository of images &#34;docker.io/library/nothing&#34; here.',
+    ],
+    ['/docker.io/library/debian/', images, '<a href="/images/docker.io/library/debian">'],
+  ])('searches at %s what was asked for', async (path, form, text) => {
+    configureImages(scene, [HUB], [makeImage(HUB, 'library/debian')]);
+    const answer = await get(path);
+    expect(answer.status).toBe(404);
+    expect(answer.text).toContain(form);
+    expect(answer.text).toContain(text);
+  });
+
+  it('searches images where something else is done to them than reading', async () => {
+    const answer = await request(scene.http).post('/images').set('Accept', 'text/html');
+    expect([answer.status, answer.text.includes(images)]).toEqual([405, true]);
   });
 
   it('tells how far the first fetch of a mirror is', async () => {
