@@ -78,6 +78,7 @@ async function start(options: AppOptions, undo: Undo): Promise<App> {
     hashes: hashes.parts,
     images: images.parts,
     imageStatistics: images.statistics,
+    imagePulls: images.pulls,
     ready: () => ready,
   };
   const server = createServer(serverDeps);

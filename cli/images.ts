@@ -29,6 +29,7 @@ export interface ImageApp {
   readonly services: Images['services'];
   readonly parts: ImageParts;
   readonly statistics: RegistryUse;
+  readonly pulls: Pick<PullCounter, 'totals'>;
   readonly controls: ImageControls;
   /** Begins to look after what is kept. */
   start(): void;
@@ -62,6 +63,7 @@ export async function openImages(options: ImageAppOptions): Promise<ImageApp> {
   return {
     services: images.services,
     statistics,
+    pulls,
     parts: {
       ...{ blobs, uploads, onDemand: statistics.watched(images.onDemand) },
       onPull: (pull) => {

@@ -2,6 +2,7 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 import type { ImageStatistics, RegistryStatistics } from '../core/oci/image-statistics.js';
 import { imageStatuses } from './image-status.js';
 import type { StatusDeps } from './mirror-status.js';
+import type { PullTotals } from './oci/pull-counter.js';
 
 /** A gauge of each upstream registry. A value of null is not known, and no series is shown. */
 const REGISTRY_GAUGES: readonly {
@@ -32,12 +33,17 @@ const TOTAL_KEPT = 60_000;
 /** Returns what sets all of them anew; called once a scrape. No label has more values than the configuration names. */
 export function addImageMetrics(
   registry: Registry,
-  deps: StatusDeps & { readonly imageStatistics?: ImageStatistics | null },
+  deps: StatusDeps & {
+    readonly imageStatistics?: ImageStatistics | null;
+    readonly imagePulls: { readonly totals: PullTotals };
+  },
 ): () => void {
   const setStored = addStored(registry, deps);
   const setStates = addStates(registry, deps);
+  const setPulls = addPulls(registry);
   const setUse = addUse(registry);
   return () => {
+    setPulls(deps.imagePulls.totals);
     setStored();
     setStates();
     setUse(deps.imageStatistics?.registries() ?? []);
@@ -90,6 +96,23 @@ function addStates(registry: Registry, deps: StatusDeps): () => void {
       states.labels(status.name, status.verdict.word).set(1);
       tags.labels(status.name).set(status.tags);
       if (status.confirmedAt !== null) confirmed.labels(status.name).set(status.confirmedAt / 1000);
+    }
+  };
+}
+
+/** Counted elsewhere, from the start of the program on. */
+function addPulls(registry: Registry): (totals: PullTotals) => void {
+  const pulls = new Counter({
+    name: 'millpond_images_pulls_total',
+    help: 'Manifests that clients got, by where the repository comes from and whether a tag or a digest was asked for.',
+    labelNames: ['origin', 'by'],
+    registers: [registry],
+  });
+  return (totals) => {
+    pulls.reset();
+    for (const [origin, { tag, digest }] of Object.entries(totals)) {
+      pulls.labels(origin, 'tag').inc(tag);
+      pulls.labels(origin, 'digest').inc(digest);
     }
   };
 }

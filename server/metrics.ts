@@ -4,6 +4,7 @@ import type { EngineView } from '../core/engine.js';
 import type { ImageStatistics } from '../core/oci/image-statistics.js';
 import { diskSpace } from '../platform/disk-space.js';
 import { lagSeconds } from './lag.js';
+import type { PullTotals } from './oci/pull-counter.js';
 import { addImageMetrics } from './metrics-images.js';
 import { allMirrorStatuses, type MirrorStatus, type StatusDeps } from './mirror-status.js';
 
@@ -65,6 +66,7 @@ export function createMetrics(
     readonly version: string;
     readonly log: Pick<Logger, 'warn'>;
     readonly imageStatistics?: ImageStatistics | null;
+    readonly imagePulls: { readonly totals: PullTotals };
     eventClients(): number;
   },
 ): Metrics {

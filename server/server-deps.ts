@@ -4,6 +4,7 @@ import type { Layout } from '../content/layout.js';
 import type { PublishedTrees } from '../content/published-trees.js';
 import type { ImageStatistics } from '../core/oci/image-statistics.js';
 import type { StatusDeps } from './mirror-status.js';
+import type { PullTotals } from './oci/pull-counter.js';
 import type { ImageParts } from './oci/registry-deps.js';
 
 /** All that the server needs, handed in by the composition root. `settings()` is asked each time: it changes at reload. */
@@ -16,6 +17,8 @@ export interface ServerDeps extends StatusDeps {
   readonly images: ImageParts;
   /** How upstream registries are used; null, or not given, where nobody counts. */
   readonly imageStatistics?: ImageStatistics | null;
+  /** What was pulled of images so far. */
+  readonly imagePulls: { readonly totals: PullTotals };
   /** Whether the engine has started; `/readyz` says so. */
   ready(): boolean;
 }

@@ -1,3 +1,4 @@
+import type { RepositoryOrigin } from '../../core/oci/repository.js';
 import type { Store } from '../../store/open.js';
 import type { Pull } from './registry-deps.js';
 
@@ -10,6 +11,9 @@ interface TagPulls {
   readonly tag: string;
   pulls: number;
 }
+
+/** Manifests that clients have got since the program started, by a tag and by digest alone. */
+export type PullTotals = Readonly<Record<RepositoryOrigin, Readonly<Record<'tag' | 'digest', number>>>>;
 
 export interface PullCounterOptions {
   readonly store: Store;
@@ -24,6 +28,7 @@ export interface PullCounterOptions {
 export class PullCounter {
   readonly #tags = new Map<string, TagPulls>();
   readonly #content = new Map<string, { repository: string; digest: string; at: number }>();
+  readonly #totals = { mirrored: nothing(), cached: nothing(), hosted: nothing() };
   #timer: NodeJS.Timeout | undefined;
 
   constructor(private readonly options: PullCounterOptions) {}
@@ -40,8 +45,15 @@ export class PullCounter {
     this.flush();
   }
 
-  count({ repository, tag, digest }: Pull): void {
-    const at = this.options.clock();
+  get totals(): PullTotals {
+    return this.#totals;
+  }
+
+  count({ kind, repository, tag, digest }: Pull): void {
+    const { clock, store } = this.options;
+    const at = clock();
+    const origin = kind === 'manifest' ? store.repositories.get(repository)?.origin : undefined;
+    if (origin !== undefined) this.#totals[origin][tag === null ? 'digest' : 'tag']++;
     this.#content.set(`${repository} ${digest}`, { repository, digest, at });
     if (tag !== null) {
       const key = `${repository} ${tag}`;
@@ -68,4 +80,8 @@ export class PullCounter {
       log.error({ err: error }, 'pulls of images could not be written down');
     }
   }
+}
+
+function nothing(): { tag: number; digest: number } {
+  return { tag: 0, digest: 0 };
 }

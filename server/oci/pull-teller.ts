@@ -31,11 +31,11 @@ export class PullTeller {
     const { repository, digest, bytes } = asked;
     const tag = asked.tag ?? this.#resolved.get(keyOf(asked)) ?? null;
     if (asked.tag === null) this.#resolved.delete(keyOf(asked));
-    this.onPull({ repository, tag, digest, bytes });
+    this.onPull({ kind: 'manifest', repository, tag, digest, bytes });
   }
 
-  blob(pull: Omit<Pull, 'tag'>): void {
-    this.onPull({ ...pull, tag: null });
+  blob(pull: Omit<Pull, 'tag' | 'kind'>): void {
+    this.onPull({ ...pull, kind: 'blob', tag: null });
   }
 }
 

@@ -10,6 +10,7 @@ import type { Store } from '../../store/open.js';
 
 /** Something of a repository that a client has read. */
 export interface Pull {
+  readonly kind: 'manifest' | 'blob';
   readonly repository: string;
   /** The tag through which a manifest was asked for; null of a digest, and of a blob. */
   readonly tag: string | null;

@@ -14,7 +14,7 @@ describe('RegistryUse', () => {
     const { store } = await ImageStore.open();
     const use = new RegistryUse({ store, settings: () => settings, budgets: () => new Map() });
     for (const repository of ['base/debian', 'docker.io/library/alpine', 'lab/tool'])
-      use.pulled({ repository, tag: 'latest', digest: 'sha256:0', bytes: 1000 });
+      use.pulled({ kind: 'manifest', repository, tag: 'latest', digest: 'sha256:0', bytes: 1000 });
     expect(use.registries()).toMatchObject([{ name: 'docker.io', bytesServed: 2000, hits: 2, troubleSince: null }]);
   });
 

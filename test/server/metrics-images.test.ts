@@ -58,6 +58,28 @@ describe('/metrics of images', () => {
     );
   });
 
+  it('counts manifests that were pulled by where they come from, and neither questions nor blobs', async () => {
+    const pull = async (repository: string, what: string, method: 'get' | 'head' = 'get'): Promise<void> => {
+      await request(scene.http)[method](`/v2/${repository}/${what}`).expect(200);
+    };
+    const image = buildImage({ seed: 'pulled' });
+    await storeImage(scene, image, { repository: 'lab/a', origin: 'hosted', tags: ['1'] });
+    await storeImage(scene, image, { repository: 'docker.io/library/debian', origin: 'mirrored', tags: ['12'] });
+    await pull('lab/a', 'manifests/1');
+    await pull('lab/a', 'manifests/1');
+    await pull('lab/a', `manifests/${image.digest}`);
+    await pull('lab/a', `blobs/${image.blobs[0]?.digest}`);
+    await pull('docker.io/library/debian', 'manifests/12', 'head');
+    expect((await lines()).filter((line) => line.startsWith('millpond_images_pulls_total'))).toEqual([
+      'millpond_images_pulls_total{origin="mirrored",by="tag"} 0',
+      'millpond_images_pulls_total{origin="mirrored",by="digest"} 0',
+      'millpond_images_pulls_total{origin="cached",by="tag"} 0',
+      'millpond_images_pulls_total{origin="cached",by="digest"} 0',
+      'millpond_images_pulls_total{origin="hosted",by="tag"} 2',
+      'millpond_images_pulls_total{origin="hosted",by="digest"} 1',
+    ]);
+  });
+
   it('shows what is counted of registries as it stands, and nothing of what is not known', async () => {
     await lines();
     known = [{ ...HUB_USE, remaining: null, hits: 931, blockedUntil: NOW }];

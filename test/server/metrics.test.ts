@@ -1,5 +1,8 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import request from 'supertest';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { PACKAGE_ROOT } from '../../platform/package-root.js';
 import { addGeneration, addRun, HOUR, makeMirror, NOW, openScene, publish, type Scene } from './scene.js';
 
 describe('/metrics', () => {
@@ -31,6 +34,18 @@ describe('/metrics', () => {
       ]),
     );
     expect(shown.join('\n')).not.toContain('mirror_repo_bytes{repo="coming"}');
+  });
+
+  it('shows nothing that the documentation does not name', async () => {
+    const { text } = await request(scene.http).get('/metrics');
+    const names = [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name = '']) => name);
+    const docs = join(PACKAGE_ROOT, 'docs');
+    const manual = readdirSync(docs, 'utf8')
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => readFileSync(join(docs, name), 'utf8'));
+    const own = names.filter((name) => !/^millpond_(?:process|nodejs)_/.test(name));
+    expect(own.length).toBeGreaterThan(20);
+    expect(own.filter((name) => !manual.join('\n').includes(`\`${name}\``))).toEqual([]);
   });
 
   it('shows only the state that holds now', async () => {

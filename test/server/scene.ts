@@ -17,6 +17,7 @@ import type { Run } from '../../core/run.js';
 import { createServer, type Server } from '../../server/app.js';
 import type { HashWait } from '../../server/derived/routes.js';
 import type { EventLimits } from '../../server/events.js';
+import { PullCounter } from '../../server/oci/pull-counter.js';
 import type { ServerDeps } from '../../server/server-deps.js';
 import { openStore, type Store } from '../../store/open.js';
 
@@ -89,12 +90,14 @@ export async function openScene(
   const hashes = new FileHashes({ store, clock, log });
   const blobs = new BlobStore({ store, layout, clock });
   const uploads = new Uploads({ store, layout, blobs, clock, reserve: () => state.settings.sync.reserve });
+  const pulls = new PullCounter({ store, clock, log });
   const deps: ServerDeps = {
     ...parts,
     settings: () => state.settings,
     clock,
     hashes,
-    images: { blobs, uploads, onDemand: null, onPull: () => undefined },
+    images: { blobs, uploads, onDemand: null, onPull: (pull) => pulls.count(pull) },
+    imagePulls: pulls,
     imageStatistics: options.imageStatistics ?? null,
     log: log as ServerDeps['log'],
     version: '0.1.0',

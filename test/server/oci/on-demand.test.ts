@@ -299,6 +299,7 @@ describe('images on demand', () => {
     await pull(image.digest);
     await expect.poll(() => scene.pulls.map(({ tag }) => tag)).toEqual(['latest', 'stable', null]);
     expect(scene.pulls[0]).toEqual({
+      kind: 'manifest',
       repository: REPOSITORY,
       tag: 'latest',
       digest: image.digest,

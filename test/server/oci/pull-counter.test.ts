@@ -9,7 +9,7 @@ import { buildImage } from '../../fixtures/image-builder.js';
 import { tempFolder } from '../../fixtures/temp-folder.js';
 
 const image = buildImage({ seed: 'counted' });
-const PULL = { repository: 'a', tag: 'latest', digest: image.digest, bytes: 10 };
+const PULL = { kind: 'manifest' as const, repository: 'a', tag: 'latest', digest: image.digest, bytes: 10 };
 
 async function scene(most?: number) {
   const layout = new Layout(await tempFolder());
