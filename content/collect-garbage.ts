@@ -23,6 +23,8 @@ export type Candidate = {
   readonly why: string;
 } & (
   | { readonly kind: 'upload'; readonly id: string; readonly repository: string }
+  /** What came of a blob that was never whole. */
+  | { readonly kind: 'fetch'; readonly repository: null; readonly digest: Digest }
   | { readonly kind: 'tag'; readonly repository: string; readonly tag: string; readonly digest: Digest }
   /** It leaves the repository. */
   | { readonly kind: 'content'; readonly repository: string; readonly digest: Digest }
@@ -51,6 +53,8 @@ export interface CollectReport {
 export interface TidyReport extends CollectReport {
   /** Uploads that were given up. */
   readonly uploads: number;
+  /** Unfinished fetches that were. */
+  readonly fetches: number;
   /** Tags removed by a rule of `registry.retention`. */
   readonly tags: number;
 }

@@ -25,6 +25,11 @@ export function whyGivenUp({ repository, touchedAt }: UploadRecord, now: number)
   return `an upload to ${repository} on which nothing has happened for ${formatDuration((now - touchedAt) / 1000)}`;
 }
 
+/** Why what came of an unfinished fetch goes; `age` in milliseconds. */
+export function whyFetchGivenUp(age: number): string {
+  return `an unfinished fetch from upstream that nobody has gone on with for ${formatDuration(age / 1000)}`;
+}
+
 /** Why a blob may be removed that no repository has. */
 export function whyOrphaned({ storedAt, checkedAt }: Orphan): string {
   const checked = checkedAt > storedAt ? `, checked ${utcMinute(checkedAt)}` : '';

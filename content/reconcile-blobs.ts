@@ -5,6 +5,8 @@ import { systemCode } from '../core/errors.js';
 import { DIGEST_ALGORITHMS, isDigest, type Digest } from '../core/oci/digest.js';
 import type { Store } from '../store/open.js';
 import { syncFolder } from '../platform/atomic-write.js';
+import type { CollectHow } from './collect-garbage.js';
+import { whyFetchGivenUp } from './garbage-reasons.js';
 import type { Layout } from './layout.js';
 
 export interface ReconcileBlobsOptions {
@@ -41,16 +43,27 @@ export async function markBlobsSettled({
   await syncFolder(layout.runFolder);
 }
 
-/** Removes what an unfinished fetch had received when nothing came since `before` (milliseconds since the epoch). */
-export async function removeStaleFetches(layout: Layout, before: number): Promise<number> {
+/**
+ * Removes what unfinished fetches had received that nothing has come of for `idle` milliseconds, and says how many.
+ * @throws the signal's reason
+ */
+export async function removeStaleFetches(
+  { layout, clock }: Pick<ReconcileBlobsOptions, 'layout' | 'clock'>,
+  idle: number,
+  { dryRun = false, onCandidate, signal }: CollectHow = {},
+): Promise<number> {
   let removed = 0;
   for (const name of await namesIn(layout.uploadsFolder)) {
-    if (digestOfFetch(name) === undefined) continue;
+    signal?.throwIfAborted();
+    const digest = digestOfFetch(name);
+    if (digest === undefined) continue;
     const file = layout.upload(name);
     const found = await stat(file).catch(() => undefined);
-    if (!found || found.mtimeMs >= before) continue;
-    await rm(file, { force: true });
+    const age = found && clock() - found.mtimeMs;
+    if (!found || age === undefined || age <= idle) continue;
+    if (!dryRun) await rm(file, { force: true });
     removed++;
+    await onCandidate?.({ kind: 'fetch', repository: null, digest, bytes: found.size, why: whyFetchGivenUp(age) });
   }
   return removed;
 }

@@ -65,11 +65,9 @@ export class ImagesUpkeep {
     await Promise.allSettled(this.#jobs);
   }
 
-  /** Fetches that were given up, what is over the limit of each registry, and all that `collect` removes. */
+  /** What is over the limit of each registry, and all that `collect` removes. */
   async tidy(): Promise<void> {
-    const { layout, settings, clock, log } = this.options;
-    const stale = await removeStaleFetches(layout, clock() - STALE_FETCH_MS);
-    if (stale > 0) log.info({ fetches: stale }, 'fetches that were given up were removed');
+    const { settings, log } = this.options;
     for (const { name, onDemand } of settings().registries.values()) {
       if (!onDemand) continue;
       const { before, after, images, blobs } = await evictCached(
@@ -84,8 +82,8 @@ export class ImagesUpkeep {
   }
 
   /**
-   * Uploads that were given up, tags that a rule of `registry.retention` lets go, and what nothing needs; what was removed
-   * is logged.
+   * Uploads and fetches that were given up, tags that a rule of `registry.retention` lets go, and what nothing needs; what
+   * was removed is logged.
    * @throws the signal's reason, also when the program is being stopped
    */
   collect(how: CollectHow = {}): Promise<TidyReport> {
@@ -99,11 +97,13 @@ export class ImagesUpkeep {
     const isLogged = !how.dryRun;
     const abandoned = await uploads.removeAbandoned(clock() - keep.grace * 1000, how);
     if (isLogged && abandoned > 0) log.info({ uploads: abandoned }, 'uploads that were given up were removed');
+    const fetches = await removeStaleFetches(this.options, STALE_FETCH_MS, how);
+    if (isLogged && fetches > 0) log.info({ fetches }, 'fetches that were given up were removed');
     const tags = await retireTags({ ...this.options, settings }, isLogged ? this.#loggingTags(how) : how);
     const { left, removed, bytes } = await collectGarbage({ ...this.options, keep }, how);
     if (isLogged && left + removed > 0)
       log.info({ left, removed, bytes }, `garbage collection set ${formatBytes(bytes)} free`);
-    return { uploads: abandoned, tags, left, removed, bytes };
+    return { uploads: abandoned, fetches, tags, left, removed, bytes };
   }
 
   /** A line for each tag: whoever misses one finds out why it is gone. */

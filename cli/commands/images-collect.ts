@@ -29,9 +29,10 @@ function nameOf(item: Candidate): string {
   return item.kind === 'tag' ? `${item.repository}:${item.tag}: ` : '';
 }
 
-function endText({ uploads, tags, removed, bytes }: TidyReport, dryRun: boolean): string {
+function endText({ uploads, fetches, tags, removed, bytes }: TidyReport, dryRun: boolean): string {
   const parts = [
     ...(uploads > 0 ? [counted(uploads, 'upload')] : []),
+    ...(fetches > 0 ? [counted(fetches, 'unfinished fetch', 'es')] : []),
     ...(tags > 0 ? [counted(tags, 'tag')] : []),
     ...(removed > 0 ? [`${counted(removed, 'blob')} (${formatBytes(bytes)})`] : []),
   ];
@@ -41,6 +42,6 @@ function endText({ uploads, tags, removed, bytes }: TidyReport, dryRun: boolean)
   return dryRun ? `${all} would be removed; nothing was changed.` : `${all} removed.`;
 }
 
-function counted(count: number, one: string): string {
-  return `${formatCount(count)} ${one}${count === 1 ? '' : 's'}`;
+function counted(count: number, one: string, plural = 's'): string {
+  return `${formatCount(count)} ${one}${count === 1 ? '' : plural}`;
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { shortDigest } from '../../core/oci/digest.js';
 import { DAY, type ImageStore } from '../content/image-store.js';
@@ -216,6 +216,7 @@ describe('millpond images gc', () => {
 });
 
 describe('millpond images gc, of what a rule and nobody keeps', () => {
+  const unfinished = `sha256:${'5'.repeat(64)}`;
   beforeEach(async () => {
     await images.push('lab/ci/app', first, { tags: ['nightly-1', 'stable'] });
     images.now += DAY;
@@ -224,6 +225,8 @@ describe('millpond images gc, of what a rule and nobody keeps', () => {
     images.store.uploads.add(upload);
     mkdirSync(images.layout.uploadsFolder, { recursive: true });
     writeFileSync(images.layout.upload('given-up'), 'part');
+    writeFileSync(images.layout.fetch(unfinished), 'half');
+    utimesSync(images.layout.fetch(unfinished), images.now / 1000, images.now / 1000);
     images.now += 40 * DAY;
   });
 
@@ -231,13 +234,15 @@ describe('millpond images gc, of what a rule and nobody keeps', () => {
     const { stdout } = await run('images', 'gc', '--dry-run');
     expect(stdout.split('\n')).toEqual([
       '                  4 B  an upload to lab/app on which nothing has happened for 40 d',
+      `${shortDigest(unfinished)}      4 B  an unfinished fetch from upstream that nobody has gone on with for 40 d`,
       `${shortDigest(first.digest)}      0 B  lab/ci/app:nightly-1: pushed 41 d ago; ` +
         'rule 1 of registry.retention keeps the newest and what was pushed within 30 d',
-      '1 upload and 1 tag would be removed; nothing was changed.',
+      '1 upload, 1 unfinished fetch and 1 tag would be removed; nothing was changed.',
       '',
     ]);
     expect(images.store.tags.names('lab/ci/app', '', 9)).toEqual(['nightly-1', 'nightly-2', 'stable']);
     expect(existsSync(images.layout.upload('given-up'))).toBe(true);
+    expect(existsSync(images.layout.fetch(unfinished))).toBe(true);
   });
 
   it('removes the same, and the tag can be rolled back', async () => {
@@ -246,10 +251,12 @@ describe('millpond images gc, of what a rule and nobody keeps', () => {
     expect(lines).toEqual(dry);
     expect(lines).toMatchObject([
       { kind: 'upload', id: 'given-up', repository: 'lab/app', bytes: 4 },
+      { kind: 'fetch', repository: null, digest: unfinished, bytes: 4 },
       { kind: 'tag', repository: 'lab/ci/app', tag: 'nightly-1', digest: first.digest },
-      { type: 'end', uploads: 1, tags: 1, removed: 0 },
+      { type: 'end', uploads: 1, fetches: 1, tags: 1, removed: 0 },
     ]);
     expect(existsSync(images.layout.upload('given-up'))).toBe(false);
+    expect(existsSync(images.layout.fetch(unfinished))).toBe(false);
     expect(images.store.tags.names('lab/ci/app', '', 9)).toEqual(['nightly-2', 'stable']);
     expect((await run('images', 'gc')).stdout).toBe('Nothing was removed: all of it is needed.\n');
     expect((await run('images', 'rollback', 'lab/ci/app', 'nightly-1')).code).toBe(0);

@@ -1,6 +1,7 @@
 import { existsSync, linkSync, mkdirSync, readdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
+import type { Candidate } from '../../content/collect-garbage.js';
 import { markBlobsSettled, reconcileBlobs, removeStaleFetches } from '../../content/reconcile-blobs.js';
 import { contentOf, type Content } from '../fixtures/image-builder.js';
 import { DAY, ImageStore } from './image-store.js';
@@ -219,7 +220,16 @@ describe('removeStaleFetches', () => {
       put(path, 'part');
       utimesSync(path, (here.now - age) / 1000, (here.now - age) / 1000);
     }
-    expect(await removeStaleFetches(here.layout, here.now - 7 * DAY)).toBe(1);
+    const options = { layout: here.layout, clock: () => here.now };
+    const why = 'an unfinished fetch from upstream that nobody has gone on with for 9 d';
+    const gone = { kind: 'fetch', repository: null, digest: blob.digest, bytes: 4, why };
+    for (const dryRun of [true, false]) {
+      const found: Candidate[] = [];
+      const onCandidate = (candidate: Candidate): void => void found.push(candidate);
+      expect(uploads()).toHaveLength(3);
+      expect(await removeStaleFetches(options, 7 * DAY, { dryRun, onCandidate })).toBe(1);
+      expect(found).toEqual([gone]);
+    }
     expect(uploads().sort()).toEqual(['a-push', here.layout.fetch(other.digest).split('/').at(-1)]);
   });
 });
