@@ -4,6 +4,7 @@ import { request } from 'node:http';
 import { join, sep } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { digestOf } from '../../../core/oci/digest.js';
 import { OCI_ERRORS } from '../../../core/oci/errors.js';
 import { OCI_MANIFEST } from '../../../core/oci/media-types.js';
 import { buildImage } from '../../fixtures/image-builder.js';
@@ -103,6 +104,18 @@ const question = fc.record({
   isKnown: fc.boolean(),
 });
 
+/** One request to an upload that was begun, or to what its Location has become on the way. */
+const step = fc.record({
+  method: fc.constantFrom('PATCH', 'PATCH', 'PUT', 'GET', 'DELETE'),
+  way: fc.oneof(fc.constant(''), fc.constantFrom('/..', '/../..', '%2f..', '/', '%00', 'x')),
+  range: fc.option(fc.constantFrom('0-3', '4-7', '0-', '3-0', '0-99999999999999999999', 'bytes 0-3/4', '-1-2')),
+  body: fc.constantFrom('', 'abcd', 'efgh'),
+  digest: fc.constantFrom(
+    ...[digestOf(Buffer.from('abcd')), digestOf(Buffer.from('abcdefgh'), 'sha512'), IMAGE.digest],
+    ...['sha256:../../../x', 'sha256:', '%2e%2e', `sha256:${'A'.repeat(64)}`],
+  ),
+});
+
 describe('the registry, asked anything', () => {
   let scene: RegistryScene;
   let authorization: string;
@@ -127,15 +140,36 @@ describe('the registry, asked anything', () => {
       }),
       { numRuns: 1500 },
     );
-    expect(scene.logged).toEqual([]);
-    const outside = (await filesIn(scene.folder)).filter(
-      (file) =>
-        !/^(?:state\.db.*|registry\.key|uploads\/[0-9a-f-]{36}|blobs\/sha(?:256|512)\/[0-9a-f]{2}\/[0-9a-f]+)$/.test(
-          file,
-        ),
-    );
-    expect(outside).toEqual([]);
+    await expectNothingOutside();
   });
+
+  it('takes the steps of pushes in any order and place, and makes no file outside of its store', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 6 }), async (steps) => {
+        const opened = await send('POST', '/v2/lab/tool/blobs/uploads/', { headers: [], body: '', isKnown: true });
+        const location = new URL(opened.location, scene.url);
+        for (const { method, way, range, body, digest } of steps) {
+          const path = `${location.pathname}${way}${method === 'PUT' ? `?digest=${digest}` : ''}`;
+          const headers: [string, string][] = range === null ? [] : [['content-range', range]];
+          const answer = await send(method, path, { headers, body, isKnown: true });
+          expect([method, path, answer.status < 500]).toEqual([method, path, true]);
+          if (answer.status < 400) continue;
+          const { errors } = JSON.parse(answer.body.toString()) as { errors: { code: string }[] };
+          expect(Object.keys(OCI_ERRORS)).toContain(errors[0]?.code);
+        }
+        await send('DELETE', location.pathname, { headers: [], body: '', isKnown: true }); // few may be open at a time
+      }),
+      { numRuns: 200 },
+    );
+    await expectNothingOutside();
+  });
+
+  async function expectNothingOutside(): Promise<void> {
+    expect(scene.logged).toEqual([]);
+    const inside =
+      /^(?:state\.db.*|registry\.key|uploads\/[0-9a-f-]{36}|blobs\/sha(?:256|512)\/[0-9a-f]{2}\/[0-9a-f]+)$/;
+    expect((await filesIn(scene.folder)).filter((file) => !inside.test(file))).toEqual([]);
+  }
 
   it('is not moved by a target in another form, nor by a header field that is not one', async () => {
     for (const path of [
@@ -150,7 +184,7 @@ describe('the registry, asked anything', () => {
     method: string,
     path: string,
     { headers, body, isKnown }: { headers: [string, string][]; body: string; isKnown: boolean },
-  ): Promise<{ status: number; body: Buffer }> {
+  ): Promise<{ status: number; body: Buffer; location: string }> {
     const { hostname, port } = new URL(scene.url);
     const fields: Record<string, string> = { 'content-length': String(Buffer.byteLength(body)) };
     for (const [name, value] of headers) fields[name] = value.replace(/[^\x20-\x7e]/g, '');
@@ -158,7 +192,9 @@ describe('the registry, asked anything', () => {
     return new Promise((resolve, reject) => {
       const outgoing = request({ hostname, port, method, path, headers: fields });
       outgoing.on('error', reject).on('response', (response) => {
-        buffer(response).then((bytes) => resolve({ status: response.statusCode ?? 0, body: bytes }), reject);
+        const { statusCode: status = 0, headers } = response;
+        const location = headers.location ?? '';
+        buffer(response).then((bytes) => resolve({ status, body: bytes, location }), reject);
       });
       outgoing.end(body);
     });
