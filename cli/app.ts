@@ -11,11 +11,13 @@ import { createLog, type Log } from '../platform/log.js';
 import { packageVersion } from '../platform/package-root.js';
 import { endProcesses, processesWithEnvironment } from '../platform/processes.js';
 import { takePassedSockets } from '../platform/systemd-sockets.js';
-import { createServer } from '../server/app.js';
+import { createServer, type Server } from '../server/app.js';
 import { openControlSocket } from '../server/control-socket.js';
 import { createControlHandler } from '../server/control.js';
 import { Connections } from '../server/listening/connections.js';
 import { HttpListeners } from '../server/listening/listeners.js';
+import { StatisticsKeeper, type KeeperOptions } from '../server/statistics/keeper.js';
+import { Statistics } from '../server/statistics/statistics.js';
 import { lockDataFolder } from '../store/lock.js';
 import { openStore } from '../store/open.js';
 import { SyncEngine } from '../sync/engine.js';
@@ -70,6 +72,7 @@ async function start(options: AppOptions, undo: Undo): Promise<App> {
   const engine = new SyncEngine({ settings, ...engineParts });
   undo.push(() => engine.stop());
 
+  const statistics = openStatistics({ store, clock, log }, undo);
   const hashes = openHashes({ settings: () => settings, store, layout, trees, clock, log }, undo);
 
   let ready = false;
@@ -79,6 +82,7 @@ async function start(options: AppOptions, undo: Undo): Promise<App> {
     images: images.parts,
     imageStatistics: images.statistics,
     imagePulls: images.pulls,
+    statistics: statistics.counts,
     ready: () => ready,
   };
   const server = createServer(serverDeps);
@@ -104,20 +108,44 @@ async function start(options: AppOptions, undo: Undo): Promise<App> {
   hashes.ahead.start();
   ready = true;
 
+  const parts = { server, listeners, engine, control, images, hashes, statistics, disk };
+  const stop = stopper(parts, () => {
+    ready = false;
+    return settings.grace * 1000;
+  });
+  return { addresses, reload, stop };
+}
+
+/** What is stopped, in the order in which the parts need each other. */
+interface Stoppable {
+  readonly server: Server;
+  readonly listeners: HttpListeners;
+  readonly engine: SyncEngine;
+  readonly control: { stop(): Promise<void> };
+  readonly images: { stop(): Promise<void> };
+  readonly hashes: { stop(): Promise<void> };
+  readonly statistics: { stop(): void };
+  readonly disk: Awaited<ReturnType<typeof openDisk>>;
+}
+
+/** `begin` is called first, and tells the milliseconds that downloads get to finish. However often it is called, it stops once. */
+function stopper(parts: Stoppable, begin: () => number): () => Promise<void> {
   let stopping: Promise<void> | undefined;
   async function stop(): Promise<void> {
-    ready = false;
+    const { server, listeners, engine, control, images, hashes, statistics, disk } = parts;
+    const graceMs = begin();
     server.stop();
-    await Promise.all([listeners.close(settings.grace * 1000), engine.stop()]);
+    await Promise.all([listeners.close(graceMs), engine.stop()]);
     await control.stop();
     await images.stop();
     await hashes.stop();
     await server.ended();
-    store.close();
+    statistics.stop();
+    disk.store.close();
     await disk.companion?.stop();
     disk.lock.release();
   }
-  return { addresses, reload, stop: () => (stopping ??= stop()) };
+  return () => (stopping ??= stop());
 }
 
 /** Half of what this process may open is for connections, the rest for what is served on them. */
@@ -125,6 +153,16 @@ function createListeners(handler: RequestListener, settings: () => Settings, log
   const half = Math.floor(descriptorLimit() / 2);
   const connections = new Connections(() => settings().listen.connections ?? half);
   return new HttpListeners({ handler, connections, log }, takePassedSockets(process.env, process.pid));
+}
+
+/** What is counted of all that is served, and what writes it down. */
+function openStatistics(parts: Omit<KeeperOptions, 'statistics'>, undo: Undo) {
+  const counts = new Statistics();
+  const keeper = new StatisticsKeeper({ ...parts, statistics: counts });
+  keeper.start();
+  const stop = (): void => keeper.stop();
+  undo.push(stop);
+  return { counts, stop };
 }
 
 /** What computes hashes of published files: for clients that ask, and ahead for large files. */

@@ -1,5 +1,6 @@
 import express, { type Express, type Request, type Response } from 'express';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { REGISTRY_PART } from '../core/traffic.js';
 import { digestHeaders } from './derived/digest-headers.js';
 import { derivedTarget, formRequest } from './derived/forms.js';
 import { derivedRoutes, HASH_WAIT, type HashWait } from './derived/routes.js';
@@ -17,6 +18,7 @@ import { publicEvent } from './public-view.js';
 import { isToldAsText, problemText, sendProblem } from './respond.js';
 import { SECURITY_HEADERS } from './security-headers.js';
 import type { ServerDeps } from './server-deps.js';
+import { HttpAnswers } from './statistics/http-answers.js';
 
 export interface Server {
   /** For `http.createServer`. */
@@ -47,28 +49,7 @@ export function createServer(deps: ServerDeps, options: ServerOptions = {}): Ser
   let stopping = false;
   const parts = { events, metrics, isStopping: () => stopping, hashWait: options.hashWait ?? HASH_WAIT };
   const app = createApp(deps, { ...parts, missOf: (req) => misses.get(req) });
-  const serveFile = fileHandlerFor(deps, metrics);
-  const clientOf = clientFinder(() => deps.settings());
-  const images = imagesRoad(deps, metrics, clientOf);
-
-  /** Nothing to wait for where the answer to a file is in memory. */
-  function answer(req: IncomingMessage, res: ServerResponse): Promise<void> | undefined {
-    if (isRegistryTarget(req.url)) return images.answer(req, res);
-    const result = fileFormAsked(deps, req) ?? serveFile(req, res);
-    if (result instanceof Promise) return result.then((later) => answerMiss(req, res, later));
-    answerMiss(req, res, result);
-    return undefined;
-  }
-
-  function answerMiss(req: IncomingMessage, res: ServerResponse, result: FileResult): void {
-    if (result.handled) return;
-    if (!mayBeDerived(req, result) && answerAbsence(req, res, result)) return metrics.answered('pages', result.status);
-    misses.set(req, result);
-    res.once('finish', () => metrics.answered('pages', res.statusCode));
-    // a callback of our own, or Express would show a stack
-    const [request, response] = [req as Request, res as Response];
-    app(request, response, (error: unknown) => answerFailure(deps, request, response, error));
-  }
+  const roads = openRoads(deps, { app, misses });
 
   function fail(res: ServerResponse, error: unknown): void {
     deps.log.error({ err: error }, 'a file could not be served');
@@ -78,7 +59,7 @@ export function createServer(deps: ServerDeps, options: ServerOptions = {}): Ser
   return {
     handler: (req, res) => {
       try {
-        answer(req, res)?.catch((error: unknown) => fail(res, error));
+        roads.answer(req, res)?.catch((error: unknown) => fail(res, error));
       } catch (error) {
         fail(res, error);
       }
@@ -87,20 +68,60 @@ export function createServer(deps: ServerDeps, options: ServerOptions = {}): Ser
       stopping = true;
       events.close();
     },
-    ended: () => images.ended(),
+    ended: () => roads.ended(),
   };
 }
 
+/** Who answers a request, and that it is counted. */
+function openRoads(deps: ServerDeps, { app, misses }: { app: Express; misses: WeakMap<IncomingMessage, Miss> }) {
+  const clientOf = clientFinder(() => deps.settings());
+  const answers = new HttpAnswers({ statistics: deps.statistics, clientOf, clock: () => deps.clock() });
+  const serveFile = fileHandlerFor(deps, answers);
+  const images = imagesRoad(deps, answers, clientOf);
+
+  /** Nothing to wait for where the answer to a file is in memory. */
+  function answer(req: IncomingMessage, res: ServerResponse): Promise<void> | undefined {
+    if (isRegistryTarget(req.url)) return images.answer(req, res);
+    const result = fileFormAsked(deps, req) ?? serveFile(req, res);
+    if (result instanceof Promise) return answerLater(req, res, result);
+    answerMiss(req, res, result);
+    return undefined;
+  }
+
+  async function answerLater(req: IncomingMessage, res: ServerResponse, result: Promise<FileResult>): Promise<void> {
+    answers.begin(req, res, null);
+    try {
+      answerMiss(req, res, await result);
+    } finally {
+      answers.end(req);
+    }
+  }
+
+  function answerMiss(req: IncomingMessage, res: ServerResponse, result: FileResult): void {
+    if (result.handled) return;
+    const absence = mayBeDerived(req, result) ? undefined : answerAbsence(req, res, result);
+    if (absence !== undefined) return answers.answered(req, result.status, absence, result.mirror);
+    answers.watch(req, res, result.mirror);
+    misses.set(req, result);
+    // a callback of our own, or Express would show a stack
+    const [request, response] = [req as Request, res as Response];
+    app(request, response, (error: unknown) => answerFailure(deps, request, response, error));
+  }
+
+  return { answer, ended: () => images.ended() };
+}
+
 /** The registry, and whether anybody is still being answered. */
-function imagesRoad(deps: ServerDeps, metrics: Metrics, clientOf: ClientOf) {
+function imagesRoad(deps: ServerDeps, answers: HttpAnswers, clientOf: ClientOf) {
   const serve = registryFor(deps, clientOf);
   const working = new Set<Promise<void>>();
   return {
     async answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
+      answers.begin(req, res, REGISTRY_PART);
       const work = serve(req, res);
       working.add(work);
       await work.finally(() => working.delete(work));
-      metrics.answered('registry', res.statusCode);
+      answers.registryAnswered(req, res);
     },
     async ended(): Promise<void> {
       while (working.size > 0) await Promise.allSettled(working);
@@ -108,7 +129,7 @@ function imagesRoad(deps: ServerDeps, metrics: Metrics, clientOf: ClientOf) {
   };
 }
 
-function fileHandlerFor(deps: ServerDeps, metrics: Metrics): FileHandler {
+function fileHandlerFor(deps: ServerDeps, answers: HttpAnswers): FileHandler {
   return createFileHandler({
     trees: deps.trees,
     isMirror: (name) => deps.settings().mirrors.has(name),
@@ -117,10 +138,7 @@ function fileHandlerFor(deps: ServerDeps, metrics: Metrics): FileHandler {
       (title) => frameFor(deps, { title, section: 'none' }),
       () => deps.settings(),
     ),
-    onServed: (answer) => {
-      metrics.answered('files', answer.status);
-      metrics.served(answer);
-    },
+    onServed: (event) => answers.served(event),
     extraHeaders: {
       of: (mirror, segments, stats) =>
         digestHeaders(deps.hashes, { mirror, segments, stats }, deps.settings().mirrors.get(mirror)?.sources ?? []),
@@ -179,14 +197,17 @@ function mayBeDerived({ url = '' }: IncomingMessage, { status, path }: Miss): bo
   return status === 404 && path !== undefined && derivedTarget(path, url) !== undefined;
 }
 
-/** Tells a program that a mirror has no such file: without a router, a client that tries names must cost little. */
-function answerAbsence(req: IncomingMessage, res: ServerResponse, miss: Miss): boolean {
+/**
+ * Tells a program that a mirror has no such file: without a router, a client that tries names must cost little. Returns
+ * the bytes of the body; undefined, with nothing written, where that is not all there is to say.
+ */
+function answerAbsence(req: IncomingMessage, res: ServerResponse, miss: Miss): number | undefined {
   const { mirror, path, status } = miss;
-  if (status !== 404 || mirror === undefined || !path || !isToldAsText(req.headers.accept)) return false;
+  if (status !== 404 || mirror === undefined || !path || !isToldAsText(req.headers.accept)) return undefined;
   const body = Buffer.from(problemText(missingFileProblem(mirror, path)));
   res.writeHead(status, [...ABSENCE_HEADERS, 'Content-Length', String(body.length)]);
   res.end(req.method === 'HEAD' ? undefined : body);
-  return true;
+  return req.method === 'HEAD' ? 0 : body.length;
 }
 
 const ABSENCE_HEADERS = [

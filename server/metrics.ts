@@ -6,16 +6,14 @@ import { diskSpace } from '../platform/disk-space.js';
 import { lagSeconds } from './lag.js';
 import type { PullTotals } from './oci/pull-counter.js';
 import { addImageMetrics } from './metrics-images.js';
+import { addTrafficMetrics } from './metrics-traffic.js';
 import { allMirrorStatuses, type MirrorStatus, type StatusDeps } from './mirror-status.js';
+import type { Statistics } from './statistics/statistics.js';
 
 export interface Metrics {
   readonly contentType: string;
   /** The Prometheus text format. */
   text(): Promise<string>;
-  /** Counts one HTTP answer. `road`: who gave it. */
-  answered(road: 'files' | 'pages' | 'registry', status: number): void;
-  /** Counts what was sent of one answer from a mirror; bytes of the body. */
-  served(answer: { readonly mirror: string; readonly status: number; readonly bytes: number }): void;
 }
 
 /** Seconds; runs last from under a second to most of a day. */
@@ -67,6 +65,7 @@ export function createMetrics(
     readonly log: Pick<Logger, 'warn'>;
     readonly imageStatistics?: ImageStatistics | null;
     readonly imagePulls: { readonly totals: PullTotals };
+    readonly statistics: Statistics;
     eventClients(): number;
   },
 ): Metrics {
@@ -77,22 +76,9 @@ export function createMetrics(
     .labels(deps.version)
     .set(1);
   const clients = new Gauge({ name: 'millpond_event_clients', help: 'Clients that follow events now.', registers });
-  const answers = new Counter({
-    name: 'millpond_http_responses_total',
-    help: 'HTTP answers by who gave them and class of status.',
-    labelNames: ['road', 'status'],
-    registers,
-  });
-  const servedBytes = new Counter({
-    name: 'mirror_served_bytes_total',
-    help: 'Bytes of files and listings that were sent, by mirror and class of status.',
-    labelNames: ['repo', 'class'],
-    registers,
-  });
-  const answerSeries: Series = new Map();
-  const servedSeries: Series = new Map();
   const setRepositoryGauges = addRepositoryGauges(registry, deps);
   const setImageMetrics = addImageMetrics(registry, deps);
+  const setTraffic = addTrafficMetrics(registry, deps.statistics);
   addStorageGauge(registry, deps);
   countRuns(registry, deps.engine);
   return {
@@ -101,10 +87,9 @@ export function createMetrics(
       clients.set(deps.eventClients());
       setRepositoryGauges();
       setImageMetrics();
+      setTraffic();
       return registry.metrics();
     },
-    answered: (road, status) => seriesOf(answers, answerSeries, road, status).inc(),
-    served: ({ mirror, status, bytes }) => seriesOf(servedBytes, servedSeries, mirror, status).inc(bytes),
   };
 }
 
@@ -176,21 +161,6 @@ function countRuns(registry: Registry, engine: EngineView): void {
     runs.labels(event.mirror, outcome ?? 'unknown', failure ?? '').inc();
     if (startedAt !== null && endedAt !== null) durations.labels(event.mirror).observe((endedAt - startedAt) / 1000);
   });
-}
-
-/** Series of a counter by a label and by class of status: to have one looked up by its labels costs more than counting. */
-type Series = Map<string, Counter.Internal[]>;
-
-function seriesOf<T extends string>(
-  counter: Counter<T>,
-  known: Series,
-  label: string,
-  status: number,
-): Counter.Internal {
-  let series = known.get(label);
-  if (!series) known.set(label, (series = []));
-  const statusClass = Math.floor(status / 100);
-  return (series[statusClass] ??= counter.labels(label, `${statusClass}xx`));
 }
 
 function seconds(at: number | null | undefined): number | undefined {

@@ -6,6 +6,7 @@ import type { ImageStatistics } from '../core/oci/image-statistics.js';
 import type { StatusDeps } from './mirror-status.js';
 import type { PullTotals } from './oci/pull-counter.js';
 import type { ImageParts } from './oci/registry-deps.js';
+import type { Statistics } from './statistics/statistics.js';
 
 /** All that the server needs, handed in by the composition root. `settings()` is asked each time: it changes at reload. */
 export interface ServerDeps extends StatusDeps {
@@ -15,6 +16,7 @@ export interface ServerDeps extends StatusDeps {
   readonly log: Pick<Logger, 'error' | 'warn'>;
   readonly version: string;
   readonly images: ImageParts;
+  readonly statistics: Statistics;
   /** How upstream registries are used; null, or not given, where nobody counts. */
   readonly imageStatistics?: ImageStatistics | null;
   /** What was pulled of images so far. */

@@ -225,6 +225,38 @@ const MIGRATIONS: readonly string[] = [
   -- since when a tag could not be compared with upstream or brought in step; null where that went well when last tried
   ALTER TABLE tags ADD COLUMN stale_since INTEGER;
   `,
+  `
+  -- what was served in an hour, a day or a month ("span") that began at "start": the same counts in three sums
+  CREATE TABLE traffic (
+    span TEXT NOT NULL,
+    start INTEGER NOT NULL,
+    part TEXT NOT NULL,
+    zone TEXT NOT NULL,
+    family TEXT NOT NULL,
+    protocol TEXT NOT NULL,
+    status INTEGER NOT NULL,
+    requests INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    PRIMARY KEY (span, start, part, zone, family, protocol, status)
+  ) STRICT, WITHOUT ROWID;
+
+  -- the most frequent files and programs of a day, with what was counted of each at least
+  CREATE TABLE top_items (
+    day INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    item TEXT NOT NULL,
+    weight INTEGER NOT NULL,
+    PRIMARY KEY (day, kind, item)
+  ) STRICT, WITHOUT ROWID;
+
+  -- what may be missing from each weight of such a list
+  CREATE TABLE top_lists (
+    day INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    missing INTEGER NOT NULL,
+    PRIMARY KEY (day, kind)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** @throws MillpondError conflict when the database was written by a newer Millpond */

@@ -18,6 +18,7 @@ import { RetentionStore } from './retention.js';
 import { RunStore } from './runs.js';
 import { TagStore } from './tags.js';
 import { TokenStore } from './tokens.js';
+import { TrafficStore } from './traffic.js';
 import { UploadStore } from './uploads.js';
 import { UpstreamTroubleStore } from './upstream-troubles.js';
 
@@ -38,6 +39,7 @@ export interface Store {
   readonly imagePages: ImagePageStore;
   readonly uploads: UploadStore;
   readonly tokens: TokenStore;
+  readonly traffic: TrafficStore;
   readonly registryLimits: RegistryLimitStore;
   readonly upstreamTroubles: UpstreamTroubleStore;
   /** Runs `work` in one transaction. `work` must be synchronous. */
@@ -72,6 +74,7 @@ export function openStore(file: string): Store {
     imagePages: new ImagePageStore(db),
     uploads: new UploadStore(db),
     tokens: new TokenStore(db),
+    traffic: new TrafficStore(db),
     registryLimits: new RegistryLimitStore(db),
     upstreamTroubles: new UpstreamTroubleStore(db),
     transaction: (work) => db.transaction(work).immediate(),

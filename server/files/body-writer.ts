@@ -35,6 +35,18 @@ const freeBuffers: ReadonlyMap<number, Buffer[]> = new Map([
   [LARGE_CHUNK, []],
 ]);
 
+const counts = new WeakMap<ServerResponse, { readonly bytes: number }>();
+
+/** From now on `count` tells how many bytes of the body of `response` have left. */
+export function setBytesLeft(response: ServerResponse, count: { readonly bytes: number }): void {
+  counts.set(response, count);
+}
+
+/** Bytes of the body of `response` that have left so far; undefined where nobody counts them as they go. */
+export function bytesLeft(response: ServerResponse): number | undefined {
+  return counts.get(response)?.bytes;
+}
+
 /**
  * Writes the body of one response, never further ahead than the client reads, at the pace that is set for it, and counts
  * what went out. Long slices of files go by sendfile(2) where that can be, else they are read and written.
@@ -49,7 +61,9 @@ export class BodyWriter {
   constructor(
     readonly response: ServerResponse,
     private readonly slowReaders?: SlowReaders,
-  ) {}
+  ) {
+    setBytesLeft(response, this);
+  }
 
   /** Writes a chunk and waits until it has left; false when the client has gone. */
   async write(chunk: Buffer | string): Promise<boolean> {

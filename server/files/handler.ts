@@ -23,9 +23,10 @@ import { sendShortAnswer, type Sent } from './short-answer.js';
 
 /** One answered request, for counters and logs. */
 export interface ServedEvent extends Sent {
+  readonly request: IncomingMessage;
   readonly mirror: string;
   readonly method: string;
-  /** Below the mirror. */
+  /** Below the mirror; the same object for the same path as long as it is remembered. */
   readonly segments: readonly RawName[];
 }
 
@@ -195,6 +196,12 @@ export async function nearestFolder(trees: PublishedTrees, mirror: string, path:
   return encodePath([mirror], true);
 }
 
+/** The name of a mirror that a request would be for, by its target; undefined where there is none. */
+export function mirrorAskedFor(url: string): string | undefined {
+  const target = splitTarget(url);
+  return target && mirrorOf(target);
+}
+
 /** The first segment that is not empty, as a name; undefined where it can be none. */
 function mirrorOf(target: RequestTarget): string | undefined {
   const first = /^\/*([^/]+)/.exec(target.pathname)?.[1];
@@ -211,7 +218,8 @@ const HANDLED: FileResult = { handled: true };
 
 function served(deps: FileHandlerDeps, { mirror, path }: Place, request: IncomingMessage, sent: Sent): FileResult {
   const { status, bytes, complete } = sent;
-  deps.onServed?.({ mirror, method: request.method ?? '', segments: path.segments, status, bytes, complete });
+  const { segments } = path;
+  deps.onServed?.({ request, mirror, method: request.method ?? '', segments, status, bytes, complete });
   return HANDLED;
 }
 

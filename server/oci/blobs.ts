@@ -7,9 +7,8 @@ import type { BlobReader } from '../../core/oci/on-demand.js';
 import type { BlobRecord } from '../../store/blobs.js';
 import { BodyWriter, readSmall, SMALL } from '../files/body-writer.js';
 import { parseRange, type ByteRange } from '../files/ranges.js';
-import { sendBody } from '../files/short-answer.js';
 import { conditionOf, etagOf, FOR_EVER, isSameRange } from './etag.js';
-import { headersOf, isHead, sendEmpty, type RepositoryExchange } from './exchange.js';
+import { headersOf, isHead, sendEmpty, sendWhole, type RepositoryExchange } from './exchange.js';
 import { fetcherFor } from './fetching.js';
 import { keepLease } from './lease.js';
 import { unknownBlob } from './unknown.js';
@@ -81,7 +80,7 @@ async function sendSlice(
   const length = last - first + 1;
   if (length <= SMALL) {
     const content = await readSmall(handle, first, length);
-    if (content) return (await sendBody(response, 200, content)).bytes;
+    if (content) return (await sendWhole(response, 200, content)).bytes;
     onShort();
     response.destroy();
     return 0;

@@ -1,4 +1,5 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { setBytesLeft } from '../files/body-writer.js';
 import { sendBody, type Sent } from '../files/short-answer.js';
 import type { AccessTokens } from './access-tokens.js';
 import type { Place } from './addressing.js';
@@ -55,7 +56,14 @@ export async function sendEmpty(
 ): Promise<Sent> {
   const length = status === 204 || status === 304 ? {} : { 'Content-Length': 0 };
   exchange.response.writeHead(status, headersOf(exchange, { ...length, ...headers }));
-  return sendBody(exchange.response, status);
+  return sendWhole(exchange.response, status);
+}
+
+/** Ends an answer whose fields are set with a whole body or with none; what has left of it is counted. */
+export async function sendWhole(response: ServerResponse, status: number, body?: Buffer): Promise<Sent> {
+  const sent = await sendBody(response, status, body);
+  setBytesLeft(response, sent);
+  return sent;
 }
 
 /** Answers with JSON; HEAD gets the fields alone. */
@@ -72,7 +80,7 @@ export async function sendJson(
     'Content-Length': body.length,
     ...headers,
   });
-  return sendBody(response, status, request.method === 'HEAD' ? undefined : body);
+  return sendWhole(response, status, request.method === 'HEAD' ? undefined : body);
 }
 
 /**

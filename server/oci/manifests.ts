@@ -2,9 +2,8 @@ import type { OutgoingHttpHeaders } from 'node:http';
 import { OciError } from '../../core/oci/errors.js';
 import { utcMinute } from '../../core/sentence.js';
 import { earlierOf, type Freshness } from '../../core/oci/on-demand.js';
-import { sendBody } from '../files/short-answer.js';
 import { conditionOf, etagOf, FOR_EVER } from './etag.js';
-import { headersOf, isHead, sendEmpty, type RepositoryExchange } from './exchange.js';
+import { headersOf, isHead, sendEmpty, sendWhole, type RepositoryExchange } from './exchange.js';
 import { fetcherFor } from './fetching.js';
 import { keepLease } from './lease.js';
 import type { FoundManifest } from './manifest-reader.js';
@@ -33,7 +32,7 @@ export async function sendManifest(exchange: RepositoryExchange): Promise<void> 
     200,
     headersOf(exchange, { ...headers, 'Content-Type': found.mediaType, 'Content-Length': found.bytes.length }),
   );
-  const sent = await sendBody(response, 200, isHead(exchange) ? undefined : found.bytes);
+  const sent = await sendWhole(response, 200, isHead(exchange) ? undefined : found.bytes);
   if (sent.complete) tell(exchange, found, sent.bytes);
 }
 

@@ -19,6 +19,7 @@ import type { HashWait } from '../../server/derived/routes.js';
 import type { EventLimits } from '../../server/events.js';
 import { PullCounter } from '../../server/oci/pull-counter.js';
 import type { ServerDeps } from '../../server/server-deps.js';
+import { Statistics } from '../../server/statistics/statistics.js';
 import { openStore, type Store } from '../../store/open.js';
 
 /** The clock of a scene: a fixed moment. */
@@ -58,6 +59,7 @@ export interface Scene {
   readonly http: HttpServer;
   readonly url: string;
   readonly logged: unknown[];
+  readonly statistics: Statistics;
   settings: Settings;
   isReady: boolean;
   close(): Promise<void>;
@@ -83,6 +85,7 @@ export async function openScene(
     trees: new PublishedTrees(),
     engine: new ShownEngine(),
     logged: [] as unknown[],
+    statistics: new Statistics(),
   };
   const state = { settings: makeSettings(folder, options), isReady: true };
   const log = { error: (...line: unknown[]) => void parts.logged.push(line), warn: () => undefined };

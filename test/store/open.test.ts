@@ -51,6 +51,9 @@ describe('openStore', () => {
       DROP TABLE upstream_troubles;
       DROP TABLE file_hashes;
       DROP TABLE files_hashed_ahead;
+      DROP TABLE traffic;
+      DROP TABLE top_items;
+      DROP TABLE top_lists;
       ALTER TABLE tags DROP COLUMN pushed_at;
       ALTER TABLE tags DROP COLUMN stale_since;
       INSERT INTO repositories (name, origin, created_at) VALUES ('lab/app', 'hosted', 1);

@@ -66,7 +66,15 @@ describe('sendFile', () => {
       'x-content-type-options': 'nosniff',
       'content-security-policy': 'sandbox allow-downloads',
     });
-    const event = { mirror: 'debian', method: 'GET', segments: ['digits'], status: 200, bytes: 10, complete: true };
+    const event = {
+      request: expect.anything() as unknown,
+      mirror: 'debian',
+      method: 'GET',
+      segments: ['digits'],
+      status: 200,
+      bytes: 10,
+      complete: true,
+    };
     await vi.waitFor(() => expect(site.events).toEqual([event]));
   });
 

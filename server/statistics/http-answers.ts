@@ -1,0 +1,120 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { PAGES_PART, REGISTRY_PART, type Family, type Protocol } from '../../core/traffic.js';
+import type { Client, ClientOf } from '../clients/client-finder.js';
+import { bytesLeft } from '../files/body-writer.js';
+import { mirrorAskedFor, type ServedEvent } from '../files/handler.js';
+import type { Statistics } from './statistics.js';
+
+export interface HttpAnswersOptions {
+  readonly statistics: Statistics;
+  readonly clientOf: ClientOf;
+  /** Milliseconds since the epoch. */
+  clock(): number;
+}
+
+/** An answer that is on its way. */
+interface Running {
+  readonly response: ServerResponse;
+  readonly client: Client;
+  readonly part: string | null;
+  /** Bytes of its body that were counted already. */
+  counted: number;
+}
+
+/** Counts HTTP answers; those that last are counted as they go, so that each hour gets what left in it. */
+export class HttpAnswers {
+  readonly #running = new Map<IncomingMessage, Running>();
+
+  constructor(private readonly options: HttpAnswersOptions) {
+    options.statistics.beforeCollect(() => this.#countRunning());
+  }
+
+  /**
+   * From now on what has left of this answer is counted whenever numbers are asked for. `part`: as in `TrafficKey`, null
+   * for the mirror whose path is asked for.
+   */
+  begin(request: IncomingMessage, response: ServerResponse, part: string | null): void {
+    this.#running.set(request, { response, client: this.options.clientOf(request), part, counted: 0 });
+  }
+
+  /** It is not on its way any more. Returns the bytes of it that were counted. */
+  end(request: IncomingMessage): number {
+    if (this.#running.size === 0) return 0;
+    const counted = this.#running.get(request)?.counted ?? 0;
+    this.#running.delete(request);
+    return counted;
+  }
+
+  /** An answer of a published tree has ended. */
+  served({ request, mirror, method, segments, status, bytes }: ServedEvent): void {
+    const { statistics } = this.options;
+    const at = this.options.clock();
+    const who = whoOf(request, this.#clientOf(request), mirror);
+    statistics.countAnswer(at, who, status, bytes - this.end(request));
+    statistics.countAgent(at, request.headers['user-agent']);
+    const isFile = (status === 200 || status === 206) && method === 'GET' && !isFolder(request.url);
+    if (isFile) statistics.countFile(at, mirror, segments, { requests: 1, bytes });
+  }
+
+  /** The registry's answer has ended. */
+  registryAnswered(request: IncomingMessage, response: ServerResponse): void {
+    this.#answered(request, response, REGISTRY_PART);
+  }
+
+  /** Counts an answer that is written in one piece, as pages are, when it has ended. `mirror`: whose path was asked for. */
+  watch(request: IncomingMessage, response: ServerResponse, mirror: string = PAGES_PART): void {
+    this.options.clientOf(request); // remembered by the connection, which may have gone by then
+    response.once('close', () => this.#answered(request, response, mirror));
+  }
+
+  /** Counts an answer that was written in one piece just now. */
+  answered(request: IncomingMessage, status: number, bytes: number, mirror: string = PAGES_PART): void {
+    const at = this.options.clock();
+    const who = whoOf(request, this.#clientOf(request), mirror);
+    this.options.statistics.countAnswer(at, who, status, bytes - this.end(request));
+    this.options.statistics.countAgent(at, request.headers['user-agent']);
+  }
+
+  #answered(request: IncomingMessage, response: ServerResponse, part: string): void {
+    this.answered(request, response.statusCode, bytesLeft(response) ?? bytesOfWhole(request, response), part);
+  }
+
+  /** As it was when the answer began: a connection that has gone does not tell any more. */
+  #clientOf(request: IncomingMessage): Client {
+    const running = this.#running.size === 0 ? undefined : this.#running.get(request);
+    return running?.client ?? this.options.clientOf(request);
+  }
+
+  #countRunning(): void {
+    const at = this.options.clock();
+    for (const [request, running] of this.#running) {
+      const { response, client, part, counted } = running;
+      const bytes = bytesLeft(response) ?? 0;
+      const of = part ?? mirrorAskedFor(request.url ?? '');
+      if (bytes === counted || of === undefined) continue;
+      this.options.statistics.countBytes(at, whoOf(request, client, of), response.statusCode, bytes - counted);
+      running.counted = bytes;
+    }
+  }
+}
+
+function whoOf(request: IncomingMessage, { family, zone, isProxied }: Client, part: string) {
+  const isSecure = 'encrypted' in request.socket || (isProxied && request.headers['x-forwarded-proto'] === 'https');
+  const protocol: Protocol = isSecure ? 'https' : 'http';
+  return { part, zone, family: family === null ? 'local' : FAMILY[family], protocol };
+}
+
+const FAMILY: Readonly<Record<'IPv4' | 'IPv6', Family>> = { IPv4: 'v4', IPv6: 'v6' };
+
+/** What a response said of its length is what has left, when it was written to its end. */
+function bytesOfWhole({ method }: IncomingMessage, response: ServerResponse): number {
+  if (method === 'HEAD' || response.statusCode === 304 || !response.writableFinished) return 0;
+  return Number(response.getHeader('content-length') ?? 0) || 0;
+}
+
+function isFolder(url = ''): boolean {
+  const query = url.indexOf('?');
+  return url.charCodeAt((query < 0 ? url.length : query) - 1) === SLASH;
+}
+
+const SLASH = 0x2f;
