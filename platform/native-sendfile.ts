@@ -5,28 +5,28 @@ import { join } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import { PACKAGE_ROOT } from './package-root.js';
 
-/** What native/sendfile.c exports. Results are bytes, 0 at the end of the file, or a negative errno. */
+/** What native/addon.c exports. */
 interface Addon {
   open(socket: number): object;
-  send(sender: object, file: number, offset: number, length: number): number | undefined;
-  sendInPool(sender: object, file: number, offset: number, length: number, done: (result: number) => void): void;
-  onWritable(sender: object, done: () => void): void;
+  start(sender: object, file: number, offset: number, length: number, done: (status: number) => void): void;
+  sendAtOnce(socket: number, file: number, offset: number, length: number): number;
+  passed(sender: object): number;
   queued(sender: object): number;
   close(sender: object): void;
 }
 
-/** `sent` bytes, 0 where the socket is full. `unable`: this file system or socket has no sendfile(2). */
-export type SendOutcome = { readonly sent: number } | 'end-of-file' | 'broken' | 'unable';
+/** `broken`: the client has gone, or close() was called. `unable`: this file system or socket has no sendfile(2). */
+export type SendOutcome = 'sent' | 'end-of-file' | 'broken' | 'unable';
 
-const { EAGAIN, EINVAL, ENOSYS, EOPNOTSUPP, EIO } = constants.errno;
-const FULL: SendOutcome = { sent: 0 };
+const { EINVAL, ENOSYS, EOPNOTSUPP, EIO } = constants.errno;
+const SENT_ALL = 0;
+const FILE_ENDED = 1;
 
 let addon: Addon | null | undefined;
 
 /** Sends bytes of files on one connection with sendfile(2), without a copy in this process. */
 export class FileSender {
   readonly #native: object;
-  #done: (() => void) | undefined;
 
   private constructor(
     private readonly addon: Addon,
@@ -57,42 +57,48 @@ export class FileSender {
   }
 
   /**
-   * Sends at most `length` bytes (4 MiB are the most) of the file from `offset`: at once where they are in memory, else
-   * in the thread pool, as a promise. The file must stay open until then. @throws Error EIO where the disk fails
+   * Sends of at most 4 MiB of the file what the socket takes now, where all of it is in memory; gives the bytes that were
+   * sent, 0 also where send() is to be asked. As for on(), what was written before must have left.
    */
-  send(file: number, offset: number, length: number): SendOutcome | Promise<SendOutcome> {
-    const result = this.addon.send(this.#native, file, offset, length);
-    if (result !== undefined) return outcomeOf(result);
-    return new Promise<number>((resolve) => {
-      this.addon.sendInPool(this.#native, file, offset, length, resolve);
-    }).then(outcomeOf);
+  static sendAtOnce(socket: Socket, file: number, offset: number, length: number): number {
+    const descriptor = descriptorOf(socket);
+    if (!FileSender.isAvailable() || !addon || descriptor === undefined) return 0;
+    return Math.max(0, addon.sendAtOnce(descriptor, file, offset, length)); // send() meets the same failure
   }
 
-  /** Waits until the socket takes bytes again, or is broken, or close() is called. */
-  writable(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#done = resolve;
-      this.addon.onWritable(this.#native, resolve);
+  /**
+   * Sends `length` bytes of the file from `offset` as the client takes them, in turn with all other senders: in the thread
+   * pool what is not in memory. The file must stay open until then. How many were sent, passed() tells, also meanwhile.
+   * @throws Error EIO where the disk fails
+   */
+  async send(file: number, offset: number, length: number): Promise<SendOutcome> {
+    const status = await new Promise<number>((resolve) => {
+      this.addon.start(this.#native, file, offset, length, resolve);
     });
+    return outcomeOf(status);
   }
 
-  /** Bytes that the kernel holds and the client has not acknowledged. */
+  /** Bytes that the kernel has taken so far. */
+  passed(): number {
+    return this.addon.passed(this.#native);
+  }
+
+  /** Of those, the ones that the client has not acknowledged. */
   queued(): number {
     return this.addon.queued(this.#native);
   }
 
+  /** What is being sent ends as `broken`. */
   close(): void {
     this.addon.close(this.#native);
-    this.#done?.();
   }
 }
 
-function outcomeOf(result: number): SendOutcome {
-  if (result > 0) return { sent: result };
-  if (result === 0) return 'end-of-file';
-  if (result === -EAGAIN) return FULL;
-  if (result === -EINVAL || result === -ENOSYS || result === -EOPNOTSUPP) return 'unable';
-  if (result === -EIO) throw Object.assign(new Error('EIO: the file cannot be read'), { code: 'EIO' });
+function outcomeOf(status: number): SendOutcome {
+  if (status === SENT_ALL) return 'sent';
+  if (status === FILE_ENDED) return 'end-of-file';
+  if (status === -EINVAL || status === -ENOSYS || status === -EOPNOTSUPP) return 'unable';
+  if (status === -EIO) throw Object.assign(new Error('EIO: the file cannot be read'), { code: 'EIO' });
   return 'broken';
 }
 

@@ -20,6 +20,8 @@ export type SendResult = 'sent' | 'closed' | 'short';
 
 /** Slices up to so many bytes are read at once, into memory of their size. */
 export const SMALL = 64 * 1024;
+/** Slices up to so many bytes are offered to the kernel whole, before anything is set up to wait for the client. */
+const AT_ONCE = 256 * 1024;
 /** Bytes that are read and written at a time for a client that takes them slowly, and for one that takes them fast. */
 const CHUNK = 128 * 1024;
 const LARGE_CHUNK = 512 * 1024;
@@ -114,12 +116,19 @@ export class BodyWriter {
     if (!(await this.#writeNow(''))) return 'closed'; // the header fields, and all of the responses before this one
     const { socket } = response;
     if (!socket || socket.writableLength > 0 || response.chunkedEncoding) return 'unable';
+    if (end - start <= AT_ONCE && !paceOf(response)) {
+      const sent = FileSender.sendAtOnce(socket, file.fd, start, end - start);
+      this.bytes += sent;
+      if (sent === end - start) return 'sent';
+      start += sent;
+    }
     const sender = FileSender.on(socket);
     if (!sender) return 'unable';
-    const onBytes = (bytes: number): void => {
-      this.bytes += bytes;
-    };
-    return sendThroughKernel({ response, sender, file, start, end, onBytes, slowReaders: this.slowReaders });
+    try {
+      return await sendThroughKernel({ response, sender, file, start, end, slowReaders: this.slowReaders });
+    } finally {
+      this.bytes += sender.passed();
+    }
   }
 
   /** Reads one chunk while the one before is on its way: a slow client holds two small buffers, however large the file. */

@@ -1,11 +1,10 @@
 import type { ServerResponse } from 'node:http';
-import type { FileSender, SendOutcome } from '../../platform/native-sendfile.js';
+import type { FileSender } from '../../platform/native-sendfile.js';
 import { paceOf } from '../pace.js';
 import { pause } from './pause.js';
 import { SLOW_READERS, watchReader, type SlowReaders } from './slow-readers.js';
-import { askTurn } from './turns.js';
 
-/** Bytes a call: small enough that those who wait for their turn get it soon. */
+/** Bytes for which a pace is asked at a time. */
 const PIECE = 256 * 1024;
 
 export interface KernelSlice {
@@ -14,8 +13,6 @@ export interface KernelSlice {
   readonly file: { readonly fd: number };
   readonly start: number;
   readonly end: number;
-  /** Told of bytes as the kernel takes them. */
-  readonly onBytes: (bytes: number) => void;
   readonly slowReaders?: SlowReaders | undefined;
 }
 
@@ -23,8 +20,8 @@ export interface KernelSlice {
 export type KernelResult = 'sent' | 'closed' | 'short' | 'unable';
 
 /**
- * Sends a slice with sendfile(2), as the client takes it. The sender is closed in the end. @throws Error EIO where the
- * disk fails
+ * Sends a slice with sendfile(2), as the client takes it: how far it came, the sender tells, which is closed in the end.
+ * @throws Error EIO where the disk fails
  */
 export async function sendThroughKernel(slice: KernelSlice): Promise<KernelResult> {
   const { response, sender } = slice;
@@ -34,14 +31,9 @@ export async function sendThroughKernel(slice: KernelSlice): Promise<KernelResul
   // the socket's own timer sees nothing move: how slow a reader may be is watched here
   const idleTimeout = socket?.timeout ?? 0;
   socket?.setTimeout(0);
-  const progress = { passed: 0, queued: () => sender.queued() };
-  const onBytes = (bytes: number): void => {
-    progress.passed += bytes;
-    slice.onBytes(bytes);
-  };
-  const stopWatching = watchReader(progress, () => response.destroy(), slice.slowReaders ?? SLOW_READERS);
+  const stopWatching = watchReader(sender, () => response.destroy(), slice.slowReaders ?? SLOW_READERS);
   try {
-    const result = await sendPieces({ ...slice, onBytes });
+    const result = await sendAtPace(slice);
     // the stream itself learns only later that the connection has gone
     if (result === 'closed') response.destroy();
     return result;
@@ -53,35 +45,27 @@ export async function sendThroughKernel(slice: KernelSlice): Promise<KernelResul
   }
 }
 
-async function sendPieces(slice: KernelSlice): Promise<KernelResult> {
-  const { response, sender, file, start, end } = slice;
+/** All in one, or piece by piece where there is a pace. */
+async function sendAtPace(slice: KernelSlice): Promise<KernelResult> {
+  const { response, start, end } = slice;
   const pace = paceOf(response);
+  if (!pace) return sendPart(slice, start, end - start);
   for (let position = start; position < end;) {
-    const wanted = Math.min(PIECE, end - position);
-    const allowed = pace?.take(wanted) ?? { bytes: wanted, waitMs: 0 };
-    if (allowed.bytes === 0) {
-      await pause(response, allowed.waitMs);
-      if (response.destroyed) return 'closed';
-      continue;
-    }
-    const turn = askTurn(allowed.bytes);
-    if (turn) await turn;
-    const outcome = response.destroyed ? 'broken' : await sender.send(file.fd, position, allowed.bytes);
-    const sent = bytesOf(outcome);
-    if (sent < allowed.bytes) pace?.giveBack(allowed.bytes - sent);
-    slice.onBytes(sent);
-    position += sent;
-    if (outcome === 'broken' || (response.destroyed && position < end)) return 'closed';
-    if (outcome === 'end-of-file') return 'short';
-    if (outcome === 'unable') return 'unable';
-    if (sent < allowed.bytes) {
-      await sender.writable();
-      if (response.destroyed) return 'closed';
-    }
+    const { bytes, waitMs } = pace.take(Math.min(PIECE, end - position));
+    if (bytes > 0) {
+      const before = slice.sender.passed();
+      const result = await sendPart(slice, position, bytes);
+      pace.giveBack(bytes - (slice.sender.passed() - before));
+      if (result !== 'sent') return result;
+      position += bytes;
+    } else await pause(response, waitMs);
+    if (response.destroyed && position < end) return 'closed';
   }
   return 'sent';
 }
 
-function bytesOf(outcome: SendOutcome): number {
-  return typeof outcome === 'object' ? outcome.sent : 0;
+async function sendPart({ response, sender, file }: KernelSlice, start: number, length: number): Promise<KernelResult> {
+  const outcome = response.destroyed ? 'broken' : await sender.send(file.fd, start, length);
+  if (outcome === 'end-of-file') return 'short';
+  return outcome === 'broken' ? 'closed' : outcome;
 }

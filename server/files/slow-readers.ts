@@ -7,9 +7,9 @@ export interface SlowReaders {
 
 export const SLOW_READERS: SlowReaders = { minimumRate: 1024, windowMs: 60_000 };
 
-/** How far a reader is: `passed` bytes were given to the kernel, which still holds `queued` of them. */
+/** How far a reader is: so many bytes were given to the kernel, which still holds some of them. */
 export interface ReaderProgress {
-  readonly passed: number;
+  passed(): number;
   queued(): number;
 }
 
@@ -22,7 +22,7 @@ export function watchReader(progress: ReaderProgress, cut: () => void, rules: Sl
   let before: { taken: number; queued: number } | undefined;
   const timer = setInterval(() => {
     const queued = progress.queued();
-    const now = { taken: progress.passed - queued, queued };
+    const now = { taken: progress.passed() - queued, queued };
     const wasWaitedFor = before !== undefined && before.queued > 0 && queued > 0;
     if (wasWaitedFor && before && now.taken - before.taken < Math.min(least, before.queued)) {
       clearInterval(timer);

@@ -152,69 +152,96 @@ describe('BodyWriter by sendfile', () => {
 });
 
 describe('FileSender', () => {
-  it('sends at once what is in memory, and in the thread pool what is not', async () => {
+  it('sends at once what is in memory, and nothing of what has to be waited for', async () => {
+    const { file } = await tempContent();
+    const { sender, socket } = await connected();
+    const handle = await open(file);
+    onTestFinished(() => handle.close());
+    await handle.read(Buffer.alloc(64 * 1024), 0, 64 * 1024, 0);
+    expect(FileSender.sendAtOnce(socket, handle.fd, 0, 4096)).toBe(4096);
+    dropFromMemory(file);
+    expect(FileSender.sendAtOnce(socket, handle.fd, 8 * MIB, 4096)).toBe(0);
+    expect(await sender.send(handle.fd, 8 * MIB, 4096)).toBe('sent');
+    expect(FileSender.sendAtOnce(socket, handle.fd, 8 * MIB, 4096)).toBe(4096);
+    expect(sender.passed()).toBe(4096);
+    sender.close();
+  });
+
+  it('sends a file that is in memory only here and there', async () => {
+    const { file, content } = await tempContent();
+    const { sender, client } = await connected();
+    const handle = await open(file);
+    onTestFinished(() => handle.close());
+    dropFromMemory(file);
+    for (const position of [0, 3 * MIB + 5, 9 * MIB, 20 * MIB - 1])
+      await handle.read(Buffer.alloc(MIB), 0, MIB, position);
+    const received = collect(client, SIZE - 7);
+    expect(await sender.send(handle.fd, 7, SIZE - 7)).toBe('sent');
+    expect(sender.passed()).toBe(SIZE - 7);
+    expect((await received).equals(content.subarray(7))).toBe(true);
+    sender.close();
+  });
+
+  it('tells the end of a file and a file that cannot be sent', async () => {
     const { file } = await tempContent();
     const { sender, client } = await connected();
     const handle = await open(file);
     onTestFinished(() => handle.close());
     client.resume();
-    await handle.read(Buffer.alloc(64 * 1024), 0, 64 * 1024, 0);
-    expect(sender.send(handle.fd, 0, 4096)).toEqual({ sent: 4096 });
-    dropFromMemory(file);
-    const cold = sender.send(handle.fd, 8 * MIB, 4096);
-    expect(cold).toBeInstanceOf(Promise);
-    expect(await cold).toEqual({ sent: 4096 });
-    expect(sender.send(handle.fd, 8 * MIB, 4096)).toEqual({ sent: 4096 });
-    sender.close();
-  });
-
-  it('tells the end of a file, a full socket and a file that cannot be sent', async () => {
-    const { file } = await tempContent();
-    const { sender } = await connected();
-    const handle = await open(file);
-    onTestFinished(() => handle.close());
     expect(await sender.send(handle.fd, SIZE, 100)).toBe('end-of-file');
-    let last: unknown;
-    for (let turn = 0; turn < 1000; turn++) {
-      last = await sender.send(handle.fd, 0, MIB);
-      if ((last as { sent: number }).sent === 0) break;
-    }
-    expect(last).toEqual({ sent: 0 });
-    expect(sender.queued()).toBeGreaterThan(0);
+    expect(await sender.send(handle.fd, SIZE - MIB, 2 * MIB)).toBe('end-of-file');
+    expect(sender.passed()).toBe(MIB);
     const folder = await open(join(file, '..'));
     onTestFinished(() => folder.close());
     expect(await sender.send(folder.fd, 0, 100)).toBe('unable');
     sender.close();
   });
 
-  it('refuses to be used after it was closed, and ends its wait', async () => {
+  it('ends a wait for the client when it is closed, and refuses to be used after that', async () => {
     const { file } = await tempContent();
-    const { sender } = await connected();
+    const { sender, socket } = await connected();
     const handle = await open(file);
     onTestFinished(() => handle.close());
-    while ((await sender.send(handle.fd, 0, MIB)) !== 'broken') {
-      const outcome = await sender.send(handle.fd, 0, MIB);
-      if (typeof outcome === 'object' && outcome.sent === 0) break;
-    }
-    const waiting = sender.writable();
+    const waiting = sender.send(handle.fd, 0, SIZE);
+    await expect.poll(() => sender.queued()).toBeGreaterThan(0);
+    await expect.poll(() => FileSender.sendAtOnce(socket, handle.fd, 0, 4096)).toBe(0); // full
+    await expect(sender.send(handle.fd, 0, 1)).rejects.toThrow('the sender is closed or busy');
     sender.close();
-    await waiting;
+    expect(await waiting).toBe('broken');
     sender.close();
-    expect(() => sender.send(handle.fd, 0, 1)).toThrow('the sender is closed or busy');
+    await expect(sender.send(handle.fd, 0, 1)).rejects.toThrow('the sender is closed or busy');
     expect(sender.queued()).toBe(0);
   });
 
-  it('can be closed while the thread pool sends', async () => {
+  it('can be closed before its turn, and while the thread pool sends', async () => {
     const { file } = await tempContent();
-    const { sender } = await connected();
+    const before = descriptors();
+    const handle = await open(file);
+    const [first, second] = [await connected(), await connected()];
+    const waiting = first.sender.send(handle.fd, 0, SIZE);
+    first.sender.close();
+    expect(await waiting).toBe('broken');
+    dropFromMemory(file);
+    const cold = second.sender.send(handle.fd, 0, SIZE);
+    setImmediate(() => setImmediate(() => second.sender.close()));
+    expect(await cold).toBe('broken');
+    await handle.close();
+    for (const { client, socket } of [first, second]) {
+      client.destroy();
+      socket.destroy();
+    }
+    await expect.poll(descriptors).toBe(before + 2); // the servers
+  });
+
+  it('gives each of many its turn', async () => {
+    const { file, content } = await tempContent();
     const handle = await open(file);
     onTestFinished(() => handle.close());
-    dropFromMemory(file);
-    const before = descriptors();
-    const cold = sender.send(handle.fd, 0, MIB);
-    sender.close();
-    expect(await cold).toHaveProperty('sent');
-    expect(descriptors()).toBe(before - 1);
+    const all = await Promise.all(Array.from({ length: 6 }, connected));
+    const received = all.map(({ client }) => collect(client, SIZE));
+    expect(await Promise.all(all.map(({ sender }) => sender.send(handle.fd, 0, SIZE)))).toEqual(all.map(() => 'sent'));
+    for (const body of await Promise.all(received)) expect(body.equals(content)).toBe(true);
+    for (const { sender } of all) sender.close();
   });
 });
 
@@ -266,7 +293,7 @@ async function tempContent(): Promise<{ file: string; content: Buffer }> {
   return { file, content };
 }
 
-async function connected(): Promise<{ sender: FileSender; client: Socket }> {
+async function connected(): Promise<{ sender: FileSender; client: Socket; socket: Socket }> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const accepted = once(server, 'connection');
@@ -280,7 +307,18 @@ async function connected(): Promise<{ sender: FileSender; client: Socket }> {
   });
   const sender = FileSender.on(socket);
   if (!sender) throw new Error('the addon was not built: node scripts/native.mjs');
-  return { sender, client };
+  return { sender, client, socket };
+}
+
+async function collect(client: Socket, length: number): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  for await (const part of client) {
+    parts.push(part as Buffer);
+    bytes += (part as Buffer).length;
+    if (bytes >= length) break;
+  }
+  return Buffer.concat(parts);
 }
 
 /** posix_fadvise(DONTNEED) after a flush. */

@@ -164,7 +164,9 @@ describe('a reader that is too slow', () => {
   const rules = { minimumRate: 1000, windowMs: 20 };
 
   it('is cut when it takes less than the minimum though bytes wait for it', async () => {
-    const cut = new Promise<void>((resolve) => watchReader({ passed: 500_000, queued: () => 400_000 }, resolve, rules));
+    const cut = new Promise<void>((resolve) =>
+      watchReader({ passed: () => 500_000, queued: () => 400_000 }, resolve, rules),
+    );
     await cut;
   });
 
@@ -172,12 +174,12 @@ describe('a reader that is too slow', () => {
     let passed = 0;
     let cuts = 0;
     const fast = {
-      get passed() {
-        return (passed += 100_000);
-      },
+      passed: () => (passed += 100_000),
       queued: () => 50_000,
     };
-    const ends = [fast, { passed: 10, queued: () => 0 }].map((progress) => watchReader(progress, () => cuts++, rules));
+    const ends = [fast, { passed: () => 10, queued: () => 0 }].map((progress) =>
+      watchReader(progress, () => cuts++, rules),
+    );
     await new Promise((resolve) => setTimeout(resolve, 150));
     for (const end of ends) end();
     expect(cuts).toBe(0);
