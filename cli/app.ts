@@ -79,9 +79,7 @@ async function start(options: AppOptions, undo: Undo): Promise<App> {
   const serverDeps = {
     ...{ settings: () => settings, store, engine, trees, layout, clock, log, version: packageVersion() },
     hashes: hashes.parts,
-    images: images.parts,
-    imageStatistics: images.statistics,
-    imagePulls: images.pulls,
+    ...{ images: images.parts, imageStatistics: images.statistics, imagePulls: images.pulls },
     statistics: statistics.counts,
     ready: () => ready,
   };
