@@ -1,4 +1,3 @@
-import type { RequestListener } from 'node:http';
 import { loadSettings } from '../config/load.js';
 import type { Settings } from '../config/settings.js';
 import { FileHashes } from '../content/file-hashes.js';
@@ -6,16 +5,12 @@ import { HashAhead } from '../content/hash-ahead.js';
 import { Layout } from '../content/layout.js';
 import { PublishedTrees } from '../content/published-trees.js';
 import { reconcile, type ReconcileOptions } from '../content/reconcile.js';
-import { descriptorLimit } from '../platform/descriptor-limit.js';
 import { createLog, type Log } from '../platform/log.js';
 import { packageVersion } from '../platform/package-root.js';
 import { endProcesses, processesWithEnvironment } from '../platform/processes.js';
-import { takePassedSockets } from '../platform/systemd-sockets.js';
 import { createServer, type Server } from '../server/app.js';
 import { openControlSocket } from '../server/control-socket.js';
 import { createControlHandler } from '../server/control.js';
-import { Connections } from '../server/listening/connections.js';
-import { HttpListeners } from '../server/listening/listeners.js';
 import { StatisticsKeeper, type KeeperOptions } from '../server/statistics/keeper.js';
 import { Statistics } from '../server/statistics/statistics.js';
 import { lockDataFolder } from '../store/lock.js';
@@ -24,6 +19,7 @@ import { SyncEngine } from '../sync/engine.js';
 import { CHILD_MARK } from '../sync/runs/upstream-request.js';
 import { explainDataFolder, openDataFolder } from './data-folder.js';
 import { openImages } from './images.js';
+import { createListeners } from './listeners.js';
 import { reloader } from './reload.js';
 
 export interface AppOptions {
@@ -144,13 +140,6 @@ function stopper(parts: Stoppable, begin: () => number): () => Promise<void> {
     disk.lock.release();
   }
   return () => (stopping ??= stop());
-}
-
-/** Half of what this process may open is for connections, the rest for what is served on them. */
-function createListeners(handler: RequestListener, settings: () => Settings, log: Log): HttpListeners {
-  const half = Math.floor(descriptorLimit() / 2);
-  const connections = new Connections(() => settings().listen.connections ?? half);
-  return new HttpListeners({ handler, connections, log }, takePassedSockets(process.env, process.pid));
 }
 
 /** What is counted of all that is served, and what writes it down. */

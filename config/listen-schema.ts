@@ -17,6 +17,10 @@ const place = {
       examples: ['0660'],
     })
     .optional(),
+  proxy_protocol: z
+    .boolean()
+    .meta({ description: 'Whether each connection begins with the PROXY protocol, by a proxy of "proxies".' })
+    .prefault(false),
 };
 const httpPlace = field.section(place).meta({ description: 'An address with what is special about it.' });
 const httpsPlace = field
@@ -85,15 +89,20 @@ export const listen = field
   .prefault({})
   .meta({ description: 'Where the program listens.' });
 
+const NOBODY_TRUSTED =
+  'no proxy is trusted to say who its clients are: name its network, as proxies: { trusted: ["10.0.0.0/8"] }';
+
 type RawListen = z.output<typeof listen>;
 
-/** What can only be seen when all addresses are there. */
-export function listenProblems(raw: RawListen, file: string): Problem[] {
+/** What can only be seen when all addresses are there; `trusted` are the proxies in front of this server. */
+export function listenProblems(raw: RawListen, trusted: readonly string[], file: string): Problem[] {
   const http = raw.http.map((entry, index) => ({ ...placeOf(entry), path: pathTo('http', raw.http, index) }));
   const https = (raw.https ?? []).map((entry, index) => ({ ...entry, path: pathTo('https', raw.https, index) }));
   const all = [...http, ...https];
   const keys = all.map((entry) => JSON.stringify(absolute(entry.address, file)));
-  return all.flatMap(({ address: given, mode, path }, index): Problem[] => {
+  return all.flatMap(({ address: given, mode, proxy_protocol, path }, index): Problem[] => {
+    if (proxy_protocol && trusted.length === 0)
+      return [{ path: [...path, 'proxy_protocol'], sentence: NOBODY_TRUSTED }];
     if (mode !== undefined && given.kind !== 'unix')
       return [
         { path: [...path, 'mode'], sentence: 'only Unix sockets have a mode: take it away, or write unix:/path' },
@@ -105,10 +114,14 @@ export function listenProblems(raw: RawListen, file: string): Problem[] {
 
 /** Makes paths absolute; relative ones count from the folder of `file`. */
 export function resolveListen(raw: RawListen, file: string): ListenSettings {
-  const common = (entry: { address: ListenAddress; mode?: number | undefined }): HttpListen => ({
+  const common = (entry: {
+    address: ListenAddress;
+    mode?: number | undefined;
+    proxy_protocol: boolean;
+  }): HttpListen => ({
     address: absolute(entry.address, file),
     mode: entry.mode ?? 0o660,
-    proxyProtocol: false,
+    proxyProtocol: entry.proxy_protocol,
   });
   const path = (text: string): string => resolve(dirname(file), text);
   return {
@@ -123,7 +136,7 @@ export function resolveListen(raw: RawListen, file: string): ListenSettings {
 }
 
 function placeOf(entry: RawListen['http'][number]): z.output<typeof httpPlace> {
-  return 'kind' in entry ? { address: entry } : entry;
+  return 'kind' in entry ? { address: entry, proxy_protocol: false } : entry;
 }
 
 function absolute(given: ListenAddress, file: string): ListenAddress {

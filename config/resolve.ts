@@ -41,7 +41,12 @@ export function resolveProblems(raw: RawSettings, file: string): Problem[] {
       return [{ path: ['mirrors', name, 'upstream'], sentence: `"${folder}" holds the data folder "${data}" itself` }];
     }),
   );
-  return [...ownFolder, ...listenProblems(raw.listen, file), ...imageConflicts(raw), ...zoneConflicts(raw)];
+  return [
+    ...ownFolder,
+    ...listenProblems(raw.listen, raw.proxies.trusted, file),
+    ...imageConflicts(raw),
+    ...zoneConflicts(raw),
+  ];
 }
 
 /** Fills in what depends on the file's place and on this machine: paths, processor cores, time zone, names. */

@@ -14,6 +14,12 @@ export function setPeerAddress(socket: Socket, address: string, port: number): v
   told.set(socket, { address, port });
 }
 
+/** What was said of the peer of `carrier` holds for the connection that it carries. */
+export function passPeerAddress(carrier: Socket, carried: Socket): void {
+  const said = told.get(carrier);
+  if (said) told.set(carried, said);
+}
+
 /** The peer of a connection: what a trusted proxy in front has said of it, else the other end of the socket. */
 export function peerAddress(socket: Pick<Socket, 'remoteAddress' | 'remotePort'>): PeerAddress {
   return told.get(socket) ?? { address: socket.remoteAddress, port: socket.remotePort };

@@ -2,12 +2,11 @@ import ipaddr from 'ipaddr.js';
 import { LRUCache } from 'lru-cache';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import { networkFinder } from '../../config/networks.js';
 import type { Settings } from '../../config/settings.js';
 import { zoneFinder } from '../../config/zones.js';
-import type { TrustedProxies } from '../../core/zone.js';
 import { peerAddress } from '../peer-address.js';
 import { forwardedAddresses } from './forwarded.js';
+import { ProxyTrust } from './proxy-trust.js';
 
 /** Whoever a request comes from. Requests of one address are given the same object, while that is remembered. */
 export interface Client {
@@ -44,34 +43,27 @@ export function clientFinder(settings: () => ClientSettings): ClientOf {
 /** What holds for one state of the settings. */
 class Finder {
   readonly #zoneOf: (address: string | undefined) => string;
-  readonly #isTrusted: (address: string) => boolean;
+  readonly #trust: ProxyTrust;
   /** Of connections whose peer is no trusted proxy: all of their requests are from it. */
   readonly #bySocket = new WeakMap<Socket, Client>();
   readonly #byAddress = new LRUCache<string, Client>({ max: REMEMBERED });
 
   constructor(readonly settings: ClientSettings) {
     this.#zoneOf = zoneFinder(settings.zones.values());
-    this.#isTrusted = trustFinder(settings.proxies);
+    this.#trust = new ProxyTrust(settings.proxies);
   }
 
   clientOf(request: Pick<IncomingMessage, 'socket' | 'headers'>): Client {
     const known = this.#bySocket.get(request.socket);
     if (known) return known;
     const { address } = peerAddress(request.socket);
-    if (this.#isTrustedPeer(address, request.socket)) {
+    if (this.#trust.isTrustedPeer(address, request.socket)) {
       const forwarded = this.#forwardedFor(request.headers);
       return this.#client(forwarded ?? address, forwarded !== undefined);
     }
     const client = this.#client(address, false);
     this.#bySocket.set(request.socket, client);
     return client;
-  }
-
-  /** A connection that has just broken has no address either, and is not through a Unix socket. */
-  #isTrustedPeer(address: string | undefined, socket: Socket): boolean {
-    if (address !== undefined) return this.#isTrusted(address);
-    const isUnix = !socket.destroyed && socket.localAddress === undefined;
-    return isUnix && this.settings.proxies.trusted.includes('unix:');
   }
 
   /** Undefined where the field is missing, or something in it that matters is no address. */
@@ -81,7 +73,7 @@ class Finder {
     const addresses = value === undefined ? undefined : forwardedAddresses(header, String(value));
     for (let index = (addresses?.length ?? 0) - 1; index >= 0; index--) {
       const address = addresses?.[index];
-      if (address === undefined || index === 0 || !this.#isTrusted(address)) return address;
+      if (address === undefined || index === 0 || !this.#trust.isTrusted(address)) return address;
     }
     return undefined;
   }
@@ -94,11 +86,6 @@ class Finder {
     this.#byAddress.set(name, client);
     return client;
   }
-}
-
-function trustFinder({ trusted }: TrustedProxies): (address: string) => boolean {
-  const find = networkFinder(trusted.filter((text) => text.includes('/')).map((text) => [text, true]));
-  return (address) => find(address) === true;
 }
 
 function placeOf(address: string | undefined): Pick<Client, 'address' | 'family' | 'key'> {

@@ -6,10 +6,13 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
 import { MillpondError, systemCode } from '../../core/errors.js';
+import { RareWarning } from '../../platform/rare-warning.js';
+import { passPeerAddress } from '../peer-address.js';
 import type { Certificates } from './certificates.js';
 import type { Connections } from './connections.js';
 import { KeptCertificates } from './kept-certificates.js';
 import { baseUrl, placeWords, type Place, type Wanted } from './places.js';
+import { receiveProxyHeader } from './proxy-stage.js';
 import { answerBrokenRequest, MAX_HEAD_BYTES, refuseTooLarge } from './request-limits.js';
 import { clearSocketPath } from './unix-socket.js';
 
@@ -18,10 +21,15 @@ export interface ListenerParts {
   readonly handler: RequestListener;
   readonly connections: Connections;
   readonly log: Pick<Logger, 'info' | 'warn'>;
+  /** Whether the other end of a connection may say whose it is. */
+  isTrustedProxy(socket: Socket): boolean;
   /** Milliseconds between looks at the files of certificates; every five seconds unless given. */
   readonly lookAtFilesEveryMs?: number;
+  /** Milliseconds that the header of a request may take; 20 seconds unless given. */
+  readonly headersTimeoutMs?: number;
 }
 
+const HEADERS_TIMEOUT_MS = 20_000;
 const LOOK_FOR_IDLE_EVERY_MS = 200;
 const LOOK_AT_FILES_EVERY_MS = 5_000;
 /** A connection on which nothing moves for so long is closed: a reader that has stopped holds a file open. */
@@ -32,15 +40,18 @@ const UNUSED_GRACE_MS = 5_000;
 
 const LIMITS: ServerOptions = {
   maxHeaderSize: MAX_HEAD_BYTES,
-  headersTimeout: 20_000,
   requestTimeout: 0, // a layer that is pushed may take hours: only one that has stopped is cut
   keepAliveTimeout: 75_000, // longer than proxies keep connections, else they ask on one that is being closed
-  connectionsCheckingInterval: 2_000,
 };
+
+function limitsOf({ headersTimeoutMs = HEADERS_TIMEOUT_MS }: ListenerParts): ServerOptions {
+  return { ...LIMITS, headersTimeout: headersTimeoutMs, connectionsCheckingInterval: headersTimeoutMs / 10 };
+}
 
 /** One place that is listened on. */
 export class Listener {
   readonly server: HttpServer | HttpsServer;
+  readonly #refusals: RareWarning;
   #taken: Place;
   #isLeaving = false;
 
@@ -50,7 +61,8 @@ export class Listener {
     private readonly certificates: KeptCertificates | null,
   ) {
     this.#taken = wanted.place;
-    this.server = certificates ? this.#secureServer(certificates) : createServer(LIMITS);
+    this.#refusals = new RareWarning(parts.log);
+    this.server = certificates ? this.#secureServer(certificates) : createServer(limitsOf(parts));
     this.server.maxHeadersCount = 0; // a limit drops fields in silence: refuseTooLarge counts them
     this.server.timeout = IDLE_TIMEOUT_MS;
     this.server.on('request', this.#answer);
@@ -135,26 +147,36 @@ export class Listener {
     const { connections } = this.parts;
     const { cert, key } = certificates.first;
     const server = createHttpsServer({
-      ...{ ...LIMITS, cert, key, handshakeTimeout: HANDSHAKE_TIMEOUT_MS },
+      ...{ ...limitsOf(this.parts), cert, key, handshakeTimeout: HANDSHAKE_TIMEOUT_MS },
       SNICallback: (host, done) => done(null, certificates.contextFor(host)),
     });
     server.prependListener('secureConnection', (tls) => {
       const carrier = carrierOf(tls);
-      if (carrier) connections.secured(carrier, tls);
-      else tls.destroy();
+      if (!carrier) return tls.destroy();
+      connections.secured(carrier, tls);
+      passPeerAddress(carrier, tls);
     });
     return server;
   }
 
   /** Sees each connection before HTTP or TLS begins on it. */
   #standBefore(): void {
-    const { server } = this;
-    const begin = server.listeners('connection') as ((socket: Socket) => void)[];
+    const { server, parts } = this;
+    const ways = server.listeners('connection') as ((socket: Socket) => void)[];
     server.removeAllListeners('connection');
     server.on('connection', (socket: Socket) => {
-      if (this.parts.connections.opened(socket, server)) for (const each of begin) each.call(server, socket);
-      else socket.destroy();
+      const begin = (): void => ways.forEach((way) => way.call(server, socket));
+      if (!parts.connections.opened(socket, server)) this.#refuse(socket, 'there are as many as may be');
+      else if (!this.wanted.proxyProtocol) begin();
+      else if (parts.isTrustedProxy(socket)) receiveProxyHeader(socket, begin, (why) => this.#refuse(socket, why));
+      else this.#refuse(socket, 'it comes from no proxy that is trusted ("proxies" in the configuration)');
     });
+  }
+
+  #refuse(socket: Socket, why: string): void {
+    const from = socket.remoteAddress;
+    socket.destroy();
+    this.#refusals.say({ from }, `a connection to ${placeWords(this.place)} was closed: ${why}`);
   }
 
   async #listen(): Promise<void> {
@@ -194,7 +216,6 @@ const REASONS: Readonly<Record<string, string>> = {
   EADDRINUSE: 'another program listens there, or another address in listen includes it',
   EACCES: 'this user may not (ports under 1024 need a privilege, a Unix socket the right to write to its folder)',
   EADDRNOTAVAIL: 'this machine has no such address',
-  ENOENT: 'its folder is not there',
   EINVAL: 'it cannot be listened on',
 };
 

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { lstat, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
+import { dirname } from 'node:path';
 import { MillpondError, systemCode } from '../../core/errors.js';
 
 /** Longest path of a Unix socket, bytes: `sun_path` of unix(7) holds 108 with its NUL. */
@@ -15,16 +16,24 @@ export async function clearSocketPath(path: string): Promise<void> {
     throw new MillpondError('invalid', `the path of the socket "${path}" is longer than ${LONGEST_SOCKET_PATH} bytes`, {
       hint: 'Choose a shorter path in listen.',
     });
-  const found = await lstat(path).catch((error: unknown) => {
-    if (systemCode(error) === 'ENOENT') return undefined;
-    throw error;
-  });
+  const found = await ifThere(lstat(path));
+  if (!found && !(await ifThere(lstat(dirname(path)))))
+    throw new MillpondError('invalid', `cannot listen on unix:${path}: its folder is not there`, {
+      hint: 'Make the folder, or let systemd make it: RuntimeDirectory=millpond in the unit is /run/millpond.',
+    });
   if (!found) return;
   if (!found.isSocket())
     throw new MillpondError('invalid', `cannot listen on unix:${path}: what is there is no socket`, {
       hint: 'Choose another path in listen, or remove what is there.',
     });
   if (!(await isListenedOn(path))) await rm(path, { force: true });
+}
+
+async function ifThere<T>(found: Promise<T>): Promise<T | undefined> {
+  return found.catch((error: unknown) => {
+    if (systemCode(error) === 'ENOENT') return undefined;
+    throw error;
+  });
 }
 
 async function isListenedOn(path: string): Promise<boolean> {

@@ -28,6 +28,7 @@ export function listenersWith(
     {
       handler,
       connections: new Connections(() => 10_000),
+      isTrustedProxy: () => true,
       log: { info: note, warn: note } as ListenerParts['log'],
       ...parts,
     },
