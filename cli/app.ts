@@ -11,6 +11,7 @@ import { endProcesses, processesWithEnvironment } from '../platform/processes.js
 import { createServer, type Server } from '../server/app.js';
 import { openControlSocket } from '../server/control-socket.js';
 import { createControlHandler } from '../server/control.js';
+import type { HttpListeners } from '../server/listening/listeners.js';
 import { StatisticsKeeper, type KeeperOptions } from '../server/statistics/keeper.js';
 import { Statistics } from '../server/statistics/statistics.js';
 import { lockDataFolder } from '../store/lock.js';
