@@ -12,11 +12,13 @@ import { createServer, type Server } from '../server/app.js';
 import { openControlSocket } from '../server/control-socket.js';
 import { createControlHandler } from '../server/control.js';
 import type { HttpListeners } from '../server/listening/listeners.js';
+import { countTransfers } from '../server/rsync-daemon/count-transfers.js';
+import { RsyncDaemon, type RsyncDaemonParts } from '../server/rsync-daemon/rsync-daemon.js';
 import { StatisticsKeeper, type KeeperOptions } from '../server/statistics/keeper.js';
 import { Statistics } from '../server/statistics/statistics.js';
 import { lockDataFolder } from '../store/lock.js';
 import { openStore } from '../store/open.js';
-import { SyncEngine } from '../sync/engine.js';
+import { SyncEngine, type SyncEngineOptions } from '../sync/engine.js';
 import { CHILD_MARK } from '../sync/runs/upstream-request.js';
 import { explainDataFolder, openDataFolder } from './data-folder.js';
 import { openImages } from './images.js';
@@ -65,12 +67,10 @@ async function start(options: AppOptions, undo: Undo): Promise<App> {
   const { store, layout, trees } = disk;
   const images = await openImages({ settings: () => settings, store, layout, clock, log });
   undo.push(() => images.stop());
-  const engineParts = { store, layout, trees, log, clock, random: Math.random, images: images.services };
-  const engine = new SyncEngine({ settings, ...engineParts });
-  undo.push(() => engine.stop());
-
+  const engine = openEngine({ settings, store, layout, trees, log, clock, images: images.services }, undo);
   const statistics = openStatistics({ store, clock, log }, undo);
   const hashes = openHashes({ settings: () => settings, store, layout, trees, clock, log }, undo);
+  const rsync = openRsyncDaemon({ settings: () => settings, layout, trees, log, clock }, statistics.counts, undo);
 
   let ready = false;
   const serverDeps = {
@@ -78,15 +78,17 @@ async function start(options: AppOptions, undo: Undo): Promise<App> {
     hashes: hashes.parts,
     ...{ images: images.parts, imageStatistics: images.statistics, imagePulls: images.pulls },
     statistics: statistics.counts,
+    rsync: () => rsync.view(),
     ready: () => ready,
   };
   const server = createServer(serverDeps);
   const listeners = createListeners(server.handler, () => settings, log);
   undo.push(() => listeners.close(0));
   const addresses = await listeners.apply(settings.listen);
+  await rsync.listen(settings.listen.rsync);
 
   const reload = reloader({
-    ...{ configFile: options.configFile, reconcileWith: disk.reconcileWith, engine, images, listeners, log },
+    ...{ configFile: options.configFile, reconcileWith: disk.reconcileWith, engine, images, listeners, rsync, log },
     settings: () => settings,
     use: (next) => {
       settings = next;
@@ -103,7 +105,7 @@ async function start(options: AppOptions, undo: Undo): Promise<App> {
   hashes.ahead.start();
   ready = true;
 
-  const parts = { server, listeners, engine, control, images, hashes, statistics, disk };
+  const parts = { server, listeners, rsync, engine, control, images, hashes, statistics, disk };
   const stop = stopper(parts, () => {
     ready = false;
     return settings.grace * 1000;
@@ -115,6 +117,7 @@ async function start(options: AppOptions, undo: Undo): Promise<App> {
 interface Stoppable {
   readonly server: Server;
   readonly listeners: HttpListeners;
+  readonly rsync: RsyncDaemon;
   readonly engine: SyncEngine;
   readonly control: { stop(): Promise<void> };
   readonly images: { stop(): Promise<void> };
@@ -127,10 +130,10 @@ interface Stoppable {
 function stopper(parts: Stoppable, begin: () => number): () => Promise<void> {
   let stopping: Promise<void> | undefined;
   async function stop(): Promise<void> {
-    const { server, listeners, engine, control, images, hashes, statistics, disk } = parts;
+    const { server, listeners, rsync, engine, control, images, hashes, statistics, disk } = parts;
     const graceMs = begin();
     server.stop();
-    await Promise.all([listeners.close(graceMs), engine.stop()]);
+    await Promise.all([listeners.close(graceMs), rsync.close(graceMs), engine.stop()]);
     await control.stop();
     await images.stop();
     await hashes.stop();
@@ -153,6 +156,12 @@ function openStatistics(parts: Omit<KeeperOptions, 'statistics'>, undo: Undo) {
   return { counts, stop };
 }
 
+function openEngine(parts: Omit<SyncEngineOptions, 'random'>, undo: Undo): SyncEngine {
+  const engine = new SyncEngine({ ...parts, random: Math.random });
+  undo.push(() => engine.stop());
+  return engine;
+}
+
 /** What computes hashes of published files: for clients that ask, and ahead for large files. */
 function openHashes(
   { settings, ...parts }: Omit<ReconcileOptions, 'log'> & { settings: () => Settings; log: Log },
@@ -169,6 +178,18 @@ function openHashes(
   }
   undo.push(stop);
   return { parts: hashes, ahead, stop };
+}
+
+/** What serves the trees over rsync, where the settings say so; it ends with the program. */
+function openRsyncDaemon(
+  parts: Omit<RsyncDaemonParts, 'env' | 'onTransfer'>,
+  statistics: Statistics,
+  undo: Undo,
+): RsyncDaemon {
+  const env = { [CHILD_MARK]: parts.layout.data };
+  const daemon = new RsyncDaemon({ ...parts, env, onTransfer: countTransfers({ ...parts, statistics }) });
+  undo.push(() => daemon.close(0));
+  return daemon;
 }
 
 /** The data folder and all that is in it, for this program alone; records and disk agree. */

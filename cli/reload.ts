@@ -5,6 +5,7 @@ import { settleMirror, showMirror, type ReconcileOptions } from '../content/reco
 import { messageOf, MillpondError } from '../core/errors.js';
 import type { Log } from '../platform/log.js';
 import type { HttpListeners } from '../server/listening/listeners.js';
+import type { RsyncDaemon } from '../server/rsync-daemon/rsync-daemon.js';
 import type { SyncEngine } from '../sync/engine.js';
 import { changedPaths } from './changed-settings.js';
 import type { ImageApp } from './images.js';
@@ -15,6 +16,7 @@ export interface ReloadParts {
   readonly engine: SyncEngine;
   readonly images: Pick<ImageApp, 'apply'>;
   readonly listeners: HttpListeners;
+  readonly rsync: RsyncDaemon;
   readonly log: Log;
   settings(): Settings;
   /** Makes these the settings that everybody is given from now on. */
@@ -42,15 +44,27 @@ async function reload(parts: ReloadParts): Promise<{ changed: string[] }> {
     throw new MillpondError('invalid', `data: "${next.data}" cannot be changed while Millpond runs`, {
       hint: 'Stop Millpond, move the folder, and start it again.',
     });
-  const addresses = await parts.listeners.apply(next.listen);
+  const addresses = await listenOn(next, before, parts);
   // from here nothing is refused any more: what one mirror lacks on the disk must not keep the rest from its settings
   await showNewMirrors(next, before, parts);
   parts.use(next);
+  parts.rsync.refresh();
   parts.images.apply(next);
   parts.engine.apply(next);
   await hideRemovedMirrors(next, before, parts);
   parts.log.info({ changed, addresses }, 'the configuration was read again');
   return { changed };
+}
+
+/** All addresses or none: where one cannot be taken, those of before are listened on. Returns the base URLs. */
+async function listenOn({ listen }: Settings, before: Settings, parts: ReloadParts): Promise<string[]> {
+  await parts.rsync.listen(listen.rsync);
+  try {
+    return await parts.listeners.apply(listen);
+  } catch (error) {
+    await orLog(parts, 'the rsync daemon is lost', () => parts.rsync.listen(before.listen.rsync));
+    throw error;
+  }
 }
 
 /** They are served if the disk has their trees. The engine does not know them yet, so that nothing writes to them. */

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import * as field from './fields.js';
 import { ADDRESS_FORMS, parseListenAddress } from './listen-address.js';
 import type { Problem } from './problems.js';
+import { resolveRsync, rsyncDaemon } from './rsync-schema.js';
 import type { HttpListen, HttpsListen, ListenAddress, ListenSettings } from './settings.js';
 
 const address = field.parsed(`an address to listen on: ${ADDRESS_FORMS}`, parseListenAddress, {
@@ -85,6 +86,7 @@ export const listen = field
           'Default: half of the files that this process may have open.',
       })
       .optional(),
+    rsync: rsyncDaemon.optional(),
   })
   .prefault({})
   .meta({ description: 'Where the program listens.' });
@@ -132,6 +134,7 @@ export function resolveListen(raw: RawListen, file: string): ListenSettings {
       hsts: entry.hsts ?? null,
     })),
     connections: raw.connections ?? null,
+    rsync: resolveRsync(raw.rsync),
   };
 }
 

@@ -44,9 +44,17 @@ export function resolveProblems(raw: RawSettings, file: string): Problem[] {
   return [
     ...ownFolder,
     ...listenProblems(raw.listen, raw.proxies.trusted, file),
+    ...globalModule(raw),
     ...imageConflicts(raw),
     ...zoneConflicts(raw),
   ];
+}
+
+/** rsyncd.conf(5) takes a module of this name for its own settings. */
+function globalModule({ listen, mirrors }: RawSettings): Problem[] {
+  if (!listen.rsync || !('global' in mirrors)) return [];
+  const sentence = '"global" cannot be served over rsync: rename the mirror, or take listen.rsync out';
+  return [{ path: ['mirrors', 'global'], sentence }];
 }
 
 /** Fills in what depends on the file's place and on this machine: paths, processor cores, time zone, names. */

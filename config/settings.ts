@@ -37,6 +37,8 @@ export interface ListenSettings {
   readonly https: readonly HttpsListen[];
   /** Connections at a time; null is what the limit of open files allows. */
   readonly connections: number | null;
+  /** Null where trees are not served over rsync. */
+  readonly rsync: RsyncDaemonSettings | null;
 }
 
 export interface HttpListen {
@@ -70,6 +72,18 @@ export type ListenAddress =
   | { readonly kind: 'unix'; readonly path: string }
   /** All sockets of that name which systemd passes (sd_listen_fds_with_names(3)). */
   | { readonly kind: 'systemd'; readonly name: string };
+
+/** The rsync daemon by which published trees are served. */
+export interface RsyncDaemonSettings {
+  /** Host as of a ListenAddress; the port is never 0. */
+  readonly address: { readonly host: string; readonly port: number };
+  /** Clients at a time. */
+  readonly maxConnections: number;
+  /** Seconds after which a client that takes nothing is sent away. */
+  readonly idle: number;
+  /** Whether clients may compare checksums, for which all files are read. */
+  readonly checksum: boolean;
+}
 
 export interface SyncSettings {
   /** Runs at a time, in all and for one upstream host. */

@@ -9,6 +9,7 @@ import type { Digest } from '../core/oci/digest.js';
  *     state.db                      SQLite (WAL)
  *     run/control.sock              admin API; run/lock.db is held while a program uses the folder
  *     run/known_hosts               keys of ssh upstreams
+ *     run/rsyncd.conf               of the rsync daemon; beside it the pipe of its log, and where it counts connections
  *     run/blobs-settled             there while no program runs, when the last one has stopped cleanly
  *     registry.key                  what the registry signs its access tokens with, mode 0600
  *     logs/<mirror>/<run-id>.log
@@ -41,6 +42,15 @@ export class Layout {
   /** Host keys of ssh upstreams, learnt at the first connection. */
   get knownHosts(): string {
     return join(this.runFolder, 'known_hosts');
+  }
+  get rsyncdConf(): string {
+    return join(this.runFolder, 'rsyncd.conf');
+  }
+  get rsyncdLog(): string {
+    return join(this.runFolder, 'rsyncd.log');
+  }
+  get rsyncdLock(): string {
+    return join(this.runFolder, 'rsyncd.lock');
   }
   /** 32 random bytes; without them clients of the registry have to log in again. */
   get registryKey(): string {

@@ -1,3 +1,4 @@
+import { renameSync, writeFileSync } from 'node:fs';
 import { open, rename, rm, symlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
@@ -18,4 +19,11 @@ export async function replaceSymlink(link: string, target: string): Promise<void
   await symlink(target, temporary);
   await rename(temporary, link);
   await syncFolder(dirname(link));
+}
+
+/** Writes a small file that programs read at any time: they see the old text or the new one. Only its owner may read it. */
+export function replaceFile(path: string, text: string): void {
+  const temporary = `${path}.new`;
+  writeFileSync(temporary, text, { mode: 0o600 });
+  renameSync(temporary, path);
 }

@@ -21,6 +21,8 @@ export interface ChildOptions {
   readonly onStderr?: (chunk: Buffer) => void;
   /** Written to stdin, which is then closed: the way for secrets, which no process list shows. */
   readonly input?: string;
+  /** What it has started is killed as soon as it ends, also when nobody here has ended it. */
+  readonly groupEndsWithIt?: boolean;
 }
 
 export interface Child {
@@ -64,6 +66,8 @@ export function startChild(file: string, args: readonly string[], options: Child
       hint: `Install it, or check that it is on PATH (${process.env['PATH'] ?? 'unset'}).`,
     });
   }
+  // the promise waits for those that hold its pipes
+  if (options.groupEndsWithIt) subprocess.once('exit', () => send('SIGKILL', -pid));
   let stderr = Buffer.alloc(0);
   if (subprocess.stdout && options.onStdout) readInGulps(subprocess.stdout, options.onStdout);
   subprocess.stderr?.on('data', (chunk: Buffer) => {

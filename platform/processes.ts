@@ -1,3 +1,4 @@
+import { readFileSync, readlinkSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { MillpondError } from '../core/errors.js';
@@ -76,4 +77,27 @@ export async function bytesMovedBy(pid: number): Promise<number> {
   const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
   const below = await Promise.all(children.split(' ').filter(Boolean).map(Number).map(bytesMovedBy));
   return below.reduce((sum, bytes) => sum + bytes, own);
+}
+
+/** Pids of what a process has started and what still runs, in the order of their start. */
+export function childrenOf(pid: number): number[] {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
+  } catch {
+    return []; // it is gone
+  }
+}
+
+/** The folder that a process is in, links resolved; null when it is gone or belongs to somebody else. */
+export function folderOf(pid: number): string | null {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`);
+  } catch {
+    return null;
+  }
+}
+
+/** Ends a process that was just seen to be a child of ours, at once. */
+export function killNow(pid: number): void {
+  signal(pid, 'SIGKILL');
 }

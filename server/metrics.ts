@@ -7,6 +7,7 @@ import { lagSeconds } from './lag.js';
 import type { PullTotals } from './oci/pull-counter.js';
 import { addImageMetrics } from './metrics-images.js';
 import { addTrafficMetrics } from './metrics-traffic.js';
+import type { RsyncDaemonView } from './rsync-daemon/rsync-daemon.js';
 import { allMirrorStatuses, type MirrorStatus, type StatusDeps } from './mirror-status.js';
 import type { Statistics } from './statistics/statistics.js';
 
@@ -66,6 +67,7 @@ export function createMetrics(
     readonly imageStatistics?: ImageStatistics | null;
     readonly imagePulls: { readonly totals: PullTotals };
     readonly statistics: Statistics;
+    rsync?(): RsyncDaemonView | null;
     eventClients(): number;
   },
 ): Metrics {
@@ -80,6 +82,7 @@ export function createMetrics(
   const setImageMetrics = addImageMetrics(registry, deps);
   const setTraffic = addTrafficMetrics(registry, deps.statistics);
   addStorageGauge(registry, deps);
+  addRsyncMetrics(registry, () => deps.rsync?.() ?? null);
   countRuns(registry, deps.engine);
   return {
     contentType: registry.contentType,
@@ -91,6 +94,22 @@ export function createMetrics(
       return registry.metrics();
     },
   };
+}
+
+function addRsyncMetrics(registry: Registry, view: () => RsyncDaemonView | null): void {
+  const add = (name: string, help: string, value: (daemon: RsyncDaemonView) => number): void => {
+    new Gauge({
+      ...{ name, help, registers: [registry] },
+      collect() {
+        const daemon = view();
+        if (daemon) this.set(value(daemon));
+        else this.remove();
+      },
+    });
+  };
+  add('millpond_rsync_up', '1 while the rsync daemon runs.', ({ trouble }) => (trouble === null ? 1 : 0));
+  add('millpond_rsync_connections', 'Clients of the rsync daemon now.', ({ connections }) => connections);
+  add('millpond_rsync_restarts', 'How often the rsync daemon has ended by itself.', ({ restarts }) => restarts);
 }
 
 /** Returns what sets the gauges anew; called once a scrape. */

@@ -6,6 +6,7 @@ import type { ImageStatistics } from '../core/oci/image-statistics.js';
 import type { StatusDeps } from './mirror-status.js';
 import type { PullTotals } from './oci/pull-counter.js';
 import type { ImageParts } from './oci/registry-deps.js';
+import type { RsyncDaemonView } from './rsync-daemon/rsync-daemon.js';
 import type { Statistics } from './statistics/statistics.js';
 
 /** All that the server needs, handed in by the composition root. `settings()` is asked each time: it changes at reload. */
@@ -21,6 +22,8 @@ export interface ServerDeps extends StatusDeps {
   readonly imageStatistics?: ImageStatistics | null;
   /** What was pulled of images so far. */
   readonly imagePulls: { readonly totals: PullTotals };
+  /** How the rsync daemon does; null, or not given, where there is none. */
+  rsync?(): RsyncDaemonView | null;
   /** Whether the engine has started; `/readyz` says so. */
   ready(): boolean;
 }

@@ -15,6 +15,8 @@ import { renderView } from './view.js';
 export interface MirrorPage {
   /** Where the tree is served; null before it is. */
   readonly address: string | null;
+  /** Where it is served over rsync, and why it is not just now; null where it never is. */
+  readonly rsync: { readonly address: string; readonly trouble: string | null } | null;
   /** The newest, newest first. */
   readonly runs: readonly Run[];
   /** The newest run that brought something; null when none is known any more. */
@@ -41,6 +43,7 @@ export function renderMirror(frame: PageFrame, status: MirrorStatus, page: Mirro
     description: status.description,
     browse: status.published ? status.path : null,
     address: page.address,
+    rsync: page.rsync,
     verdict: verdictView(status.verdict, now),
     progress: running && { ...progressView(running, status.progress), href: runHref(running), id: running.id },
     paused: status.paused && { time: timeOrNull(status.paused.at, now), reason: status.paused.reason },

@@ -3,6 +3,7 @@ import { MillpondError } from '../../core/errors.js';
 import type { Run } from '../../core/run.js';
 import { configuredMirror, mirrorsData, readRunId } from '../api/routes.js';
 import { hasImages } from '../images-view.js';
+import { publicOrigin } from '../oci/public-address.js';
 import { allMirrorStatuses, publicRun, RECENT_GENERATIONS, RECENT_RUNS, type MirrorStatus } from '../mirror-status.js';
 import { publicRuns, runDetails } from '../public-view.js';
 import { sendPage, type Twin } from '../respond.js';
@@ -12,13 +13,15 @@ import type { ServerDeps } from '../server-deps.js';
 import { assetUrl, sendAsset } from './assets.js';
 import { matchesQuery, renderHome } from './home.js';
 import { imagePageRoutes } from './images-routes.js';
-import { renderMirror } from './mirror.js';
+import { renderMirror, type MirrorPage } from './mirror.js';
 import { pageFrame, type PageFrame } from './page-frame.js';
 import { renderRun } from './run.js';
 import { chosen, readFilter, renderStatus } from './status.js';
 import { mirrorText, statusText } from './status-text.js';
 import { sendWholeLog } from './whole-log.js';
 
+/** What clients take where an address names no port (rsync(1)). */
+const RSYNC_PORT = 873;
 const ALL_EVENTS = '/api/v1/events';
 /** Lines of the newest log on the page of a mirror; the page of the run has more. */
 const MIRROR_LOG_LINES = 20;
@@ -86,6 +89,7 @@ async function answerMirror(deps: ServerDeps, asked: string, req: Request, res: 
   const [newest] = runs;
   const page = {
     address: url !== null && status.published ? `${url}${status.path}` : null,
+    rsync: rsyncOf(deps, status, req),
     runs,
     changed: lastChange(deps, status, runs),
     generations: deps.store.generations.list(name, RECENT_GENERATIONS),
@@ -103,6 +107,14 @@ async function answerMirror(deps: ServerDeps, asked: string, req: Request, res: 
     },
     twin,
   );
+}
+
+function rsyncOf(deps: ServerDeps, { name, published }: MirrorStatus, req: Request): MirrorPage['rsync'] {
+  const daemon = deps.rsync?.();
+  if (!daemon || !published) return null;
+  const { hostname } = new URL(publicOrigin(req, deps.settings()));
+  const port = daemon.port === RSYNC_PORT ? '' : `:${daemon.port}`;
+  return { address: `rsync://${hostname}${port}/${name}/`, trouble: daemon.trouble };
 }
 
 /** The newest run that brought something: among the recent ones, else the one that made the tree that is served. */

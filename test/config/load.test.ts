@@ -20,7 +20,12 @@ describe('parseSettings', () => {
       file: FILE,
       site: { name: 'Software mirror', url: null, contact: null },
       data: '/etc/example/data',
-      listen: { http: [plain({ kind: 'tcp', host: '127.0.0.1', port: 8080 })], https: [], connections: null },
+      listen: {
+        http: [plain({ kind: 'tcp', host: '127.0.0.1', port: 8080 })],
+        https: [],
+        connections: null,
+        rsync: null,
+      },
       sync: {
         concurrency: 4,
         perHost: 2,
@@ -72,7 +77,11 @@ describe('parseSettings', () => {
     const settings = parse(`
 site: { name: Example, url: "https://mirror.example.edu/", contact: mirror@example.edu }
 data: /srv/millpond
-listen: { http: ":8080", https: { address: ":443", cert: a.pem, key: /k/a.key }, connections: 5000 }
+listen:
+  http: ":8080"
+  https: { address: ":443", cert: a.pem, key: /k/a.key }
+  connections: 5000
+  rsync: { address: ":873", max_connections: 20, idle: 1m, checksum: true }
 workers: 0
 zones: { campus: { networks: ["192.0.2.0/24", "2001:db8::/32"] } }
 proxies: { trusted: "unix:", header: forwarded }
@@ -102,6 +111,7 @@ registry:
           },
         ],
         connections: 5000,
+        rsync: { address: { host: '', port: 873 }, maxConnections: 20, idle: 60, checksum: true },
       },
       grace: 60,
       sync: {
@@ -238,6 +248,12 @@ mirrors:
     ['data: "~/x"', 'data: "~/x" begins with "~", which only a shell knows'],
     ['data: "a\\0b"', 'holds a control character'],
     ['data: /', 'data: "/" is not a data folder'],
+    ['listen: { rsync: ":0" }', 'listen.rsync: ":0" is not an address for rsync: write it as :873'],
+    ['listen: { rsync: { max_connections: 9 } }', 'listen.rsync.address: is missing'],
+    [
+      'listen: { rsync: ":873" }\nmirrors: { global: { upstream: /srv, every: 1h } }',
+      'mirrors.global: "global" cannot be served over rsync',
+    ],
     ['workers: 4', 'workers: 4 is not allowed here: it must be 0: this version serves from one process'],
     ['workers: auto', 'workers: "auto" is not allowed here: it must be 0: this version serves from one process'],
     ['grace: 30', 'grace: 30 is not a duration of 0s to 1d: write it as 90s, 15m, 1h30m or 7d'],

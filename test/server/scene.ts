@@ -219,7 +219,7 @@ export function makeSettings(
       ...options.site,
     },
     data: folder,
-    listen: { http: [], https: [], connections: null },
+    listen: { http: [], https: [], connections: null, rsync: null },
     sync: {
       concurrency: 4,
       perHost: 2,

@@ -1,0 +1,25 @@
+import type { Settings } from '../../config/settings.js';
+import { zoneFinder } from '../../config/zones.js';
+import type { Statistics } from '../statistics/statistics.js';
+import type { RsyncTransfer } from './transfer-log.js';
+
+/** Counts what is sent over rsync as what is sent over HTTP is counted. */
+export function countTransfers(parts: {
+  readonly statistics: Pick<Statistics, 'recordTransfer'>;
+  readonly settings: () => Pick<Settings, 'zones'>;
+  readonly clock: () => number;
+}): (transfer: RsyncTransfer) => void {
+  let { zones } = parts.settings();
+  let zoneOf = zoneFinder(zones.values());
+  return ({ mirror, address, bytes, path }) => {
+    const now = parts.settings().zones;
+    if (now !== zones) zoneOf = zoneFinder((zones = now).values());
+    parts.statistics.recordTransfer({
+      ...{ mirror, bytes, path, at: parts.clock() },
+      zone: zoneOf(address),
+      family: address.includes(':') ? 'v6' : 'v4',
+      protocol: 'rsync',
+      status: 200,
+    });
+  };
+}
