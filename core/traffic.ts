@@ -63,8 +63,10 @@ export type TopKind = (typeof TOP_KINDS)[number];
 export interface TopEntries {
   /** Each with what was counted of it at least, greatest first. */
   readonly entries: readonly (readonly [item: string, weight: number])[];
-  /** What may be missing from each weight at most; anything that is not in the list weighs no more. */
+  /** What may be missing from each weight at most. */
   readonly missing: number;
+  /** What anything weighs at most that is not in the list. */
+  readonly unlisted: number;
 }
 
 /** Most frequent things of one day; files are URL paths, agents are `product/version`. */

@@ -249,11 +249,12 @@ const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (day, kind, item)
   ) STRICT, WITHOUT ROWID;
 
-  -- what may be missing from each weight of such a list
+  -- what may be missing from each weight of such a list, and what anything weighs at most that is not in it
   CREATE TABLE top_lists (
     day INTEGER NOT NULL,
     kind TEXT NOT NULL,
     missing INTEGER NOT NULL,
+    unlisted INTEGER NOT NULL,
     PRIMARY KEY (day, kind)
   ) STRICT, WITHOUT ROWID;
   `,

@@ -51,11 +51,11 @@ export class TrafficStore {
   readonly #first: Database.Statement<[Span], { start: number | null }>;
   readonly #removeTop: Database.Statement<[number, TopKind]>;
   readonly #addTop: Database.Statement<[number, TopKind, string, number]>;
-  readonly #setMissing: Database.Statement<[number, TopKind, number]>;
+  readonly #setBounds: Database.Statement<[number, TopKind, number, number]>;
   readonly #top: Database.Statement<[number, TopKind], { item: string; weight: number }>;
-  readonly #missing: Database.Statement<[number, TopKind], { missing: number }>;
+  readonly #bounds: Database.Statement<[number, TopKind], { missing: number; unlisted: number }>;
   readonly #forgetTops: Database.Statement<[number]>;
-  readonly #forgetMissing: Database.Statement<[number]>;
+  readonly #forgetBounds: Database.Statement<[number]>;
 
   constructor(db: Database.Database) {
     this.#add = db.prepare(`
@@ -82,11 +82,11 @@ export class TrafficStore {
     this.#first = db.prepare('SELECT min(start) AS start FROM traffic WHERE span = ?');
     this.#removeTop = db.prepare('DELETE FROM top_items WHERE day = ? AND kind = ?');
     this.#addTop = db.prepare('INSERT INTO top_items (day, kind, item, weight) VALUES (?, ?, ?, ?)');
-    this.#setMissing = db.prepare('INSERT OR REPLACE INTO top_lists (day, kind, missing) VALUES (?, ?, ?)');
+    this.#setBounds = db.prepare('INSERT OR REPLACE INTO top_lists (day, kind, missing, unlisted) VALUES (?, ?, ?, ?)');
     this.#top = db.prepare('SELECT item, weight FROM top_items WHERE day = ? AND kind = ? ORDER BY weight DESC, item');
-    this.#missing = db.prepare('SELECT missing FROM top_lists WHERE day = ? AND kind = ?');
+    this.#bounds = db.prepare('SELECT missing, unlisted FROM top_lists WHERE day = ? AND kind = ?');
     this.#forgetTops = db.prepare('DELETE FROM top_items WHERE day < ?');
-    this.#forgetMissing = db.prepare('DELETE FROM top_lists WHERE day < ?');
+    this.#forgetBounds = db.prepare('DELETE FROM top_lists WHERE day < ?');
   }
 
   /** Adds to the sums of hours, days and months; lists of the most frequent replace those of their day. In a transaction. */
@@ -100,7 +100,7 @@ export class TrafficStore {
     this.#forget.run('hour', spanStart('hour', now - KEPT_MS.hour));
     this.#forget.run('day', spanStart('day', now - KEPT_MS.day));
     this.#forgetTops.run(spanStart('day', now - KEPT_MS.hour));
-    this.#forgetMissing.run(spanStart('day', now - KEPT_MS.hour));
+    this.#forgetBounds.run(spanStart('day', now - KEPT_MS.hour));
   }
 
   /** Sums by a column, greatest first by bytes. */
@@ -121,17 +121,17 @@ export class TrafficStore {
   /** What was most frequent on the day that begins at `day`. */
   top(day: number, kind: TopKind): DayTop {
     const entries = this.#top.all(day, kind).map(({ item, weight }) => [item, weight] as const);
-    return { day, kind, entries, missing: this.#missing.get(day, kind)?.missing ?? 0 };
+    return { day, kind, entries, ...(this.#bounds.get(day, kind) ?? { missing: 0, unlisted: 0 }) };
   }
 
   #addRow(span: Span, { hour, part, zone, family, protocol, status, requests, bytes }: HourTraffic): void {
     this.#add.run(span, spanStart(span, hour), part, zone, family, protocol, status, requests, bytes);
   }
 
-  #replaceTop({ day, kind, entries, missing }: DayTop): void {
+  #replaceTop({ day, kind, entries, missing, unlisted }: DayTop): void {
     this.#removeTop.run(day, kind);
     for (const [item, weight] of entries) this.#addTop.run(day, kind, item, weight);
-    this.#setMissing.run(day, kind, missing);
+    this.#setBounds.run(day, kind, missing, unlisted);
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Generation } from '../../core/generation.js';
 import type { Run } from '../../core/run.js';
+import type { TrafficNumbers } from '../../core/traffic.js';
 import { formatBytes, formatCount } from '../../core/units.js';
 import { growthWords } from '../growth.js';
 import { lagWords } from '../lag.js';
@@ -23,6 +24,8 @@ export interface MirrorPage {
   readonly changed: Run | null;
   /** The newest, newest first. */
   readonly generations: readonly Generation[];
+  /** What was sent of it, in the last 24 hours and in the last 30 days. */
+  readonly traffic: { readonly day: TrafficNumbers; readonly month: TrafficNumbers };
   /** The end of the newest run's log. */
   readonly log: LogTail | null;
 }
@@ -60,10 +63,16 @@ export function renderMirror(frame: PageFrame, status: MirrorStatus, page: Mirro
     changed: page.changed && changedView(page.changed, now),
     growth: status.growth && growthWords(status.growth, now),
     size: sizeLine(page.generations, now),
+    traffic: { day: trafficWords(page.traffic.day), month: trafficWords(page.traffic.month) },
+    statistics: `/stats?period=month&mirror=${encodeURIComponent(status.name)}`,
     log: logView(page.log),
     logRun: newest ? { id: newest.id, href: runHref(newest), ...outcomeSign(newest) } : null,
     twins: { json: `${status.statusPath}.json`, text: `${status.statusPath}.txt` },
   });
+}
+
+function trafficWords({ requests, bytes }: TrafficNumbers): string {
+  return `${formatBytes(bytes)} for ${formatCount(requests)} ${requests === 1 ? 'request' : 'requests'}`;
 }
 
 function publishedView(status: MirrorStatus, now: number): object | null {

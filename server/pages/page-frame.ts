@@ -8,7 +8,7 @@ export interface PageFrame {
   readonly title: string;
   readonly site: { readonly name: string; readonly contact: string | null; readonly contactHref: string | null };
   /** Part of the site that is marked as the present one. */
-  readonly section: 'home' | 'status' | 'images' | 'none';
+  readonly section: 'home' | 'status' | 'images' | 'stats' | 'none';
   /** Whether there are images, and so a page of them. */
   readonly hasImages: boolean;
   /** Address of the events that this page follows when script runs; null = none. */

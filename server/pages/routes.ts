@@ -10,12 +10,14 @@ import { sendPage, type Twin } from '../respond.js';
 import { openPublicLog, readLogTail } from '../run-log.js';
 import { scrubberFor } from '../scrub.js';
 import type { ServerDeps } from '../server-deps.js';
+import { partTraffic } from '../statistics/figures.js';
 import { assetUrl, sendAsset } from './assets.js';
 import { matchesQuery, renderHome } from './home.js';
 import { imagePageRoutes } from './images-routes.js';
 import { renderMirror, type MirrorPage } from './mirror.js';
 import { pageFrame, type PageFrame } from './page-frame.js';
 import { renderRun } from './run.js';
+import { statsRoutes } from './stats-routes.js';
 import { chosen, readFilter, renderStatus } from './status.js';
 import { mirrorText, statusText } from './status-text.js';
 import { sendWholeLog } from './whole-log.js';
@@ -36,6 +38,7 @@ export function pageRoutes(deps: ServerDeps): Router {
   router.get('/status/:mirror', (req, res) => answerMirror(deps, req.params.mirror, req, res));
   router.get('/status/:mirror/runs/:id', (req, res) => answerRun(deps, req.params, req, res));
   router.use(imagePageRoutes(deps, (page) => frameFor(deps, page)));
+  router.use(statsRoutes(deps, (page) => frameFor(deps, page)));
   router.get('/assets/:name', (req, res, next) => (sendAsset(req.params.name, req, res) ? undefined : next()));
   router.get('/favicon.ico', (_req, res) => res.redirect(302, assetUrl('logo.svg')));
   return router;
@@ -93,6 +96,7 @@ async function answerMirror(deps: ServerDeps, asked: string, req: Request, res: 
     runs,
     changed: lastChange(deps, status, runs),
     generations: deps.store.generations.list(name, RECENT_GENERATIONS),
+    traffic: partTraffic(deps.store, name, frame.now),
     log: newest
       ? await readLogTail(deps.layout.log(name, newest.id), scrubberFor(deps.settings()), MIRROR_LOG_LINES)
       : null,

@@ -18,16 +18,16 @@ export class TopList {
   }
 
   /** Adds what another list has found: the bounds of both add up. */
-  absorb({ entries, missing }: TopEntries): void {
-    this.#missing += missing;
+  absorb({ entries, unlisted }: TopEntries): void {
+    this.#missing += unlisted;
     for (const [item, weight] of entries) this.add(item, weight);
   }
 
-  /** The first `most`, greatest first. Those that are left out weigh no more than `missing` tells. */
+  /** The first `most`, greatest first. */
   top(most: number): TopEntries {
     const sorted = [...this.#weights].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1));
     const left = sorted[most]?.[1] ?? 0;
-    return { entries: sorted.slice(0, most), missing: this.#missing + left };
+    return { entries: sorted.slice(0, most), missing: this.#missing, unlisted: this.#missing + left };
   }
 
   get isEmpty(): boolean {

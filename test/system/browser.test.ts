@@ -76,6 +76,7 @@ test('home, status, mirror, run, listing and 404 are shown without a complaint o
     '/',
     '/status',
     '/status/pond',
+    '/stats?period=week',
     `/status/pond/runs/${run.id}`,
     '/pond/',
     '/pond/pool/',

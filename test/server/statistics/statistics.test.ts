@@ -44,6 +44,7 @@ describe('Statistics', () => {
         day,
         kind: 'files',
         missing: 0,
+        unlisted: 0,
         entries: [
           ['/debian/ls-lR.gz', 1],
           ['/debian/pool/hello%20world.deb', 1],
@@ -53,6 +54,7 @@ describe('Statistics', () => {
         day,
         kind: 'file-bytes',
         missing: 0,
+        unlisted: 0,
         entries: [
           ['/debian/ls-lR.gz', 9000],
           ['/debian/pool/hello%20world.deb', 1000],
@@ -62,6 +64,7 @@ describe('Statistics', () => {
         day,
         kind: 'agents',
         missing: 0,
+        unlisted: 0,
         entries: [
           ['rsync/3.4.1', 2],
           ['rsync/3.2.7', 1],
