@@ -1,5 +1,6 @@
 import express, { type Express, type Request, type Response } from 'express';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { EngineEvent } from '../core/engine.js';
 import { REGISTRY_PART } from '../core/traffic.js';
 import { digestHeaders } from './derived/digest-headers.js';
 import { derivedTarget, formRequest } from './derived/forms.js';
@@ -9,6 +10,8 @@ import { EVENT_LIMITS, EventStream, type EventLimits } from './events.js';
 import { createFileHandler, type FileHandler, type FileResult } from './files/handler.js';
 import { apiRoutes } from './api/routes.js';
 import { clientFinder, type ClientOf } from './clients/client-finder.js';
+import { checkRoutes } from './limits/check-routes.js';
+import { openGate, type Gate } from './limits/gate.js';
 import { createMetrics, type Metrics } from './metrics.js';
 import { createRegistry, isRegistryTarget } from './oci/registry.js';
 import { createListingRenderer } from './pages/listing-page.js';
@@ -35,6 +38,8 @@ export interface ServerOptions {
   readonly events?: EventLimits;
   /** How long clients wait for hashes. */
   readonly hashWait?: HashWait;
+  /** What of the rate of a zone is for this process, bytes a second; all of it unless given. It may change at any time. */
+  readonly zoneRate?: ((zone: string) => number | null) | undefined;
 }
 
 /**
@@ -42,14 +47,16 @@ export interface ServerOptions {
  * programs read.
  */
 export function createServer(deps: ServerDeps, options: ServerOptions = {}): Server {
-  const limits = options.events ?? EVENT_LIMITS;
-  const events = new EventStream(deps.engine, (event) => publicEvent(deps, event), limits);
+  const tell = (event: EngineEvent) => publicEvent(deps, event);
+  const events = new EventStream(deps.engine, tell, options.events ?? EVENT_LIMITS);
   const metrics = createMetrics({ ...deps, eventClients: () => events.clients });
+  const clientOf = clientFinder(() => deps.settings());
+  const gate = openGate(deps, metrics, { clientOf, zoneRate: options.zoneRate });
   const misses = new WeakMap<IncomingMessage, Miss>();
   let stopping = false;
   const parts = { events, metrics, isStopping: () => stopping, hashWait: options.hashWait ?? HASH_WAIT };
-  const app = createApp(deps, { ...parts, missOf: (req) => misses.get(req) });
-  const roads = openRoads(deps, { app, misses });
+  const app = createApp(deps, { ...parts, clientOf, admission: gate.admission, missOf: (req) => misses.get(req) });
+  const roads = openRoads(deps, { app, gate, clientOf, misses });
 
   function fail(res: ServerResponse, error: unknown): void {
     deps.log.error({ err: error }, 'a file could not be served');
@@ -73,14 +80,22 @@ export function createServer(deps: ServerDeps, options: ServerOptions = {}): Ser
 }
 
 /** Who answers a request, and that it is counted. */
-function openRoads(deps: ServerDeps, { app, misses }: { app: Express; misses: WeakMap<IncomingMessage, Miss> }) {
-  const clientOf = clientFinder(() => deps.settings());
+function openRoads(
+  deps: ServerDeps,
+  parts: { app: Express; gate: Gate; clientOf: ClientOf; misses: WeakMap<IncomingMessage, Miss> },
+) {
+  const { app, gate, clientOf, misses } = parts;
   const answers = new HttpAnswers({ statistics: deps.statistics, clientOf, clock: () => deps.clock() });
   const serveFile = fileHandlerFor(deps, answers);
   const images = imagesRoad(deps, answers, clientOf);
 
   /** Nothing to wait for where the answer to a file is in memory. */
   function answer(req: IncomingMessage, res: ServerResponse): Promise<void> | undefined {
+    const refused = gate.refuse(req, res);
+    if (refused) {
+      answers.watch(req, res);
+      return refused;
+    }
     if (isRegistryTarget(req.url)) return images.answer(req, res);
     const result = fileFormAsked(deps, req) ?? serveFile(req, res);
     if (result instanceof Promise) return answerLater(req, res, result);
@@ -166,6 +181,8 @@ function createApp(
     isStopping: () => boolean;
     missOf: (req: IncomingMessage) => Miss | undefined;
     hashWait: HashWait;
+    clientOf: ClientOf;
+    admission: Gate['admission'];
   },
 ): Express {
   const app = express();
@@ -179,6 +196,7 @@ function createApp(
   app.use(apiRoutes(deps, parts));
   const frame = (title: string) => frameFor(deps, { title, section: 'none' });
   app.use(derivedRoutes(deps, { missOf: parts.missOf, frame, wait: parts.hashWait }));
+  app.use(checkRoutes(deps, parts));
   app.use(pageRoutes(deps));
   app.use(async (req, res) => {
     refuse(deps, req, res, await refusalFor(deps, req.path, parts.missOf(req)));

@@ -15,6 +15,8 @@ export interface Metrics {
   readonly contentType: string;
   /** The Prometheus text format. */
   text(): Promise<string>;
+  /** Counts a request that was refused by the limits of a zone, or because its mirror is closed to it. */
+  refused(rule: string, zone: string): void;
 }
 
 /** Seconds; runs last from under a second to most of a day. */
@@ -78,6 +80,12 @@ export function createMetrics(
     .labels(deps.version)
     .set(1);
   const clients = new Gauge({ name: 'millpond_event_clients', help: 'Clients that follow events now.', registers });
+  const refusals = new Counter({
+    name: 'mirror_refused_total',
+    help: 'Requests that were refused, by kind of rule and zone of the client.',
+    labelNames: ['rule', 'zone'],
+    registers,
+  });
   const setRepositoryGauges = addRepositoryGauges(registry, deps);
   const setImageMetrics = addImageMetrics(registry, deps);
   const setTraffic = addTrafficMetrics(registry, deps.statistics);
@@ -93,6 +101,7 @@ export function createMetrics(
       setTraffic();
       return registry.metrics();
     },
+    refused: (rule, zone) => refusals.labels(rule, zone).inc(),
   };
 }
 

@@ -1,21 +1,27 @@
 import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 
-/** Says how fast the body of one response may leave. */
+/** Says how fast bodies may leave. The responses of one client share it. */
 export interface Pace {
-  /** How many of `wanted` bytes may leave now, fewer perhaps; where it is 0, ask again after `waitMs`. */
-  take(wanted: number): { readonly bytes: number; readonly waitMs: number };
+  /** Takes up to `wanted` bytes, at once or when some may leave; 0 when the client has gone before that. */
+  take(wanted: number, response: ServerResponse): number | Promise<number>;
+  /** Takes all of `bytes` if they may leave at once. */
+  takeNow(bytes: number): boolean;
   /** Bytes that were taken and did not leave after all. */
   giveBack(bytes: number): void;
 }
 
-const paces = new WeakMap<ServerResponse, Pace>();
+/** Says what limits a response now, if anything. */
+export type Pacer = (response: ServerResponse) => Pace | undefined;
 
-/** From now on whoever writes the body of `response` asks `pace`. */
-export function setPace(response: ServerResponse, pace: Pace): void {
-  paces.set(response, pace);
+const pacers = new WeakMap<Socket, Pacer>();
+
+/** From now on whoever writes a body to `socket` asks `pacer`. */
+export function setPacer(socket: Socket, pacer: Pacer): void {
+  pacers.set(socket, pacer);
 }
 
-/** Undefined where nothing limits the response. */
+/** Undefined where nothing limits the response. To be asked for each piece of a body: limits change meanwhile. */
 export function paceOf(response: ServerResponse): Pace | undefined {
-  return paces.get(response);
+  return pacers.get(response.req.socket)?.(response);
 }

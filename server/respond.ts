@@ -6,6 +6,8 @@ export interface Page {
   html(): string;
   json(): unknown;
   text?(): string;
+  /** Whether it tells of whoever asks: then nobody keeps it, and no page of others may read it. */
+  readonly isPersonal?: boolean;
 }
 
 /** A twin that was asked for by the end of the address. */
@@ -16,10 +18,11 @@ const STATUS_CACHE = 'max-age=15, stale-while-revalidate=60';
 
 /** Answers with a page or with the same facts as JSON or text, by `twin`, else by `Accept` (RFC 9110 section 12.5.1). */
 export function sendPage(req: Request, res: Response, page: Page, twin: Twin | null = null): void {
-  res.set('Cache-Control', STATUS_CACHE);
+  res.set('Cache-Control', page.isPersonal ? 'no-store' : STATUS_CACHE);
   if (twin === null) res.vary('Accept');
   const format = twin ?? wantedTwin(req, page);
-  if (format === 'json') res.set('Access-Control-Allow-Origin', '*').json(page.json());
+  if (format === 'json' && !page.isPersonal) res.set('Access-Control-Allow-Origin', '*');
+  if (format === 'json') res.json(page.json());
   else if (format === 'txt' && page.text) res.type('text/plain; charset=utf-8').send(page.text());
   else res.type('html').send(page.html());
 }
@@ -35,6 +38,12 @@ const ASKS_FOR_JSON = /json/i;
 /** Whether a refusal is told as text: to curl, apt and the like. */
 export function isToldAsText(accept: string | undefined): boolean {
   return accept === undefined || !(ASKS_FOR_HTML.test(accept) || ASKS_FOR_JSON.test(accept));
+}
+
+/** The form in which a refusal is told, by `Accept`. */
+export function wantedForm(accept: string | undefined): 'html' | 'json' | 'text' {
+  if (isToldAsText(accept)) return 'text';
+  return ASKS_FOR_HTML.test(accept ?? '') ? 'html' : 'json';
 }
 
 export function problemText({ detail, hint }: Problem): string {

@@ -16,7 +16,7 @@ export interface Client {
   readonly zone: string;
   /** What limits count by: an IPv4 address, an IPv6 network of 64 bits, or `unix:`. */
   readonly key: string;
-  /** Whether a trusted proxy has said so. */
+  /** Whether the connection is a trusted proxy's: its next request may be another client's. */
   readonly isProxied: boolean;
 }
 
@@ -57,10 +57,8 @@ class Finder {
     const known = this.#bySocket.get(request.socket);
     if (known) return known;
     const { address } = peerAddress(request.socket);
-    if (this.#trust.isTrustedPeer(address, request.socket)) {
-      const forwarded = this.#forwardedFor(request.headers);
-      return this.#client(forwarded ?? address, forwarded !== undefined);
-    }
+    if (this.#trust.isTrustedPeer(address, request.socket))
+      return this.#client(this.#forwardedFor(request.headers) ?? address, true);
     const client = this.#client(address, false);
     this.#bySocket.set(request.socket, client);
     return client;

@@ -5,7 +5,6 @@ import { FileSender } from '../../platform/native-sendfile.js';
 import { isGone, onceGone } from '../client-gone.js';
 import { paceOf } from '../pace.js';
 import { sendThroughKernel, type KernelResult } from './kernel-road.js';
-import { pause } from './pause.js';
 import type { SlowReaders } from './slow-readers.js';
 
 const readAt = promisify(readWithCallback);
@@ -170,13 +169,7 @@ export class BodyWriter {
 
   /** How many of `wanted` bytes may leave, after the wait that the pace asks for; 0 when the client has gone. */
   async #allow(wanted: number): Promise<number> {
-    const pace = paceOf(this.response);
-    while (pace && !isGone(this.response)) {
-      const { bytes, waitMs } = pace.take(wanted);
-      if (bytes > 0) return bytes;
-      await pause(this.response, waitMs);
-    }
-    return pace ? 0 : wanted;
+    return paceOf(this.response)?.take(wanted, this.response) ?? wanted;
   }
 
   #settle(chunk: Buffer | string, act: (done: (error?: Error | null) => void) => void): Promise<boolean> {

@@ -18,7 +18,7 @@ import { sendListing, type Rendered } from './listing-response.js';
 import type { ListingRenderer } from './listing.js';
 import { LOOKUP_TRIES, openEntry } from './open-entry.js';
 import { readFolder } from './read-folder.js';
-import { splitTarget, type RequestTarget } from './request-target.js';
+import { mirrorOf, splitTarget } from './request-target.js';
 import { sendShortAnswer, type Sent } from './short-answer.js';
 
 /** One answered request, for counters and logs. */
@@ -194,19 +194,6 @@ export async function nearestFolder(trees: PublishedTrees, mirror: string, path:
     if (entry.kind === 'file') await entry.handle.close();
   }
   return encodePath([mirror], true);
-}
-
-/** The name of a mirror that a request would be for, by its target; undefined where there is none. */
-export function mirrorAskedFor(url: string): string | undefined {
-  const target = splitTarget(url);
-  return target && mirrorOf(target);
-}
-
-/** The first segment that is not empty, as a name; undefined where it can be none. */
-function mirrorOf(target: RequestTarget): string | undefined {
-  const first = /^\/*([^/]+)/.exec(target.pathname)?.[1];
-  const parsed = first === undefined ? undefined : parseTreePath(first);
-  return parsed && 'path' in parsed ? parsed.path.segments[0] : undefined;
 }
 
 interface Place {

@@ -1,11 +1,13 @@
 import type { ServerResponse } from 'node:http';
 import type { FileSender } from '../../platform/native-sendfile.js';
 import { paceOf } from '../pace.js';
-import { pause } from './pause.js';
 import { SLOW_READERS, watchReader, type SlowReaders } from './slow-readers.js';
 
 /** Bytes for which a pace is asked at a time. */
 const PIECE = 256 * 1024;
+/** Milliseconds that a part takes which is sent without a pace, by what the client has taken so far; and its most bytes. */
+const PART_MS = 500;
+const LARGEST_PART = 64 * 1024 * 1024;
 
 export interface KernelSlice {
   readonly response: ServerResponse;
@@ -45,21 +47,24 @@ export async function sendThroughKernel(slice: KernelSlice): Promise<KernelResul
   }
 }
 
-/** All in one, or piece by piece where there is a pace. */
+/** Piece by piece where there is a pace; else in parts of half a second, since a pace may come meanwhile. */
 async function sendAtPace(slice: KernelSlice): Promise<KernelResult> {
-  const { response, start, end } = slice;
-  const pace = paceOf(response);
-  if (!pace) return sendPart(slice, start, end - start);
+  const { response, sender, start, end } = slice;
+  const since = performance.now();
+  let part = PIECE;
   for (let position = start; position < end;) {
-    const { bytes, waitMs } = pace.take(Math.min(PIECE, end - position));
-    if (bytes > 0) {
-      const before = slice.sender.passed();
-      const result = await sendPart(slice, position, bytes);
-      pace.giveBack(bytes - (slice.sender.passed() - before));
-      if (result !== 'sent') return result;
-      position += bytes;
-    } else await pause(response, waitMs);
+    const pace = paceOf(response);
+    const wanted = Math.min(pace ? PIECE : part, end - position);
+    const bytes = pace ? await pace.take(wanted, response) : wanted;
+    if (bytes === 0) return 'closed';
+    const before = sender.passed();
+    const result = await sendPart(slice, position, bytes);
+    pace?.giveBack(bytes - (sender.passed() - before));
+    if (result !== 'sent') return result;
+    position += bytes;
     if (response.destroyed && position < end) return 'closed';
+    const acknowledged = sender.passed() - sender.queued();
+    part = Math.min(LARGEST_PART, Math.max(PIECE, Math.floor((acknowledged / (performance.now() - since)) * PART_MS)));
   }
   return 'sent';
 }

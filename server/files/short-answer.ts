@@ -28,7 +28,7 @@ export function sendShortAnswer(
 
 /** Ends a response whose header fields are set, with a whole body or with none. At once where the client takes it at once. */
 export function sendBody(response: ServerResponse, status: number, body?: Buffer): Sent | Promise<Sent> {
-  if (body && paceOf(response)) return sendPaced(response, status, body);
+  if (body && paceOf(response)?.takeNow(body.length) === false) return sendPaced(response, status, body);
   if (isGone(response)) return { status, bytes: 0, complete: false };
   response.end(body);
   const complete = { status, bytes: body?.length ?? 0, complete: true };

@@ -25,6 +25,8 @@ export interface Refusal {
   readonly links: readonly Suggestion[];
   /** Whether what was asked for are images: those are searched then, else mirrors. */
   readonly section: 'images' | 'none';
+  /** What else is to be told, in rows. */
+  readonly facts: readonly { readonly term: string; readonly text: string }[];
   /** The mirror that is being fetched for the first time. */
   readonly fetching: MirrorStatus | null;
   /** Seconds, for a Retry-After field. */
@@ -48,13 +50,14 @@ export function renderProblem(frame: PageFrame, refusal: Refusal): string {
     heading: refusal.heading,
     sentence: sentenceView(refusal.sentence, frame.now),
     links: refusal.links,
+    facts: refusal.facts,
     progress: running ? progressView(running, refusal.fetching.progress) : null,
   });
 }
 
 export function plainRefusal(found: Problem): Refusal {
   const heading = HEADINGS[found.status] ?? 'Something went wrong';
-  const none = { links: [], section: 'none', fetching: null, retryAfter: null } as const;
+  const none = { links: [], facts: [], section: 'none', fetching: null, retryAfter: null } as const;
   return { ...none, problem: found, heading, sentence: say`${found.detail}` };
 }
 
@@ -83,6 +86,7 @@ function notPublished(status: MirrorStatus, miss: Miss): Refusal {
     sentence: status.verdict.parts,
     section: 'none',
     links: [statusLink(status)],
+    facts: [],
     fetching: status,
     retryAfter: miss.retryAfter ?? null,
   };

@@ -2,7 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { PAGES_PART, REGISTRY_PART, type Family, type Protocol } from '../../core/traffic.js';
 import type { Client, ClientOf } from '../clients/client-finder.js';
 import { bytesLeft } from '../files/body-writer.js';
-import { mirrorAskedFor, type ServedEvent } from '../files/handler.js';
+import type { ServedEvent } from '../files/handler.js';
+import { mirrorAskedFor } from '../files/request-target.js';
 import type { Statistics } from './statistics.js';
 
 export interface HttpAnswersOptions {

@@ -59,6 +59,8 @@ export interface Scene {
   readonly http: HttpServer;
   readonly url: string;
   readonly logged: unknown[];
+  /** What each warning tells besides its sentence. */
+  readonly warned: unknown[];
   readonly statistics: Statistics;
   settings: Settings;
   isReady: boolean;
@@ -85,10 +87,14 @@ export async function openScene(
     trees: new PublishedTrees(),
     engine: new ShownEngine(),
     logged: [] as unknown[],
+    warned: [] as unknown[],
     statistics: new Statistics(),
   };
   const state = { settings: makeSettings(folder, options), isReady: true };
-  const log = { error: (...line: unknown[]) => void parts.logged.push(line), warn: () => undefined };
+  const log = {
+    error: (...line: unknown[]) => void parts.logged.push(line),
+    warn: (first: unknown) => void parts.warned.push(first),
+  };
   const clock = options.clock ?? (() => NOW);
   const hashes = new FileHashes({ store, clock, log });
   const blobs = new BlobStore({ store, layout, clock });

@@ -65,7 +65,7 @@ describe('clientFinder', () => {
   test.each(['nonsense', '192.0.2.1, nonsense', '192.0.2.1, nonsense, 10.0.0.9', '', '192.0.2.1,', 'fe80::1%eth0'])(
     'takes the address of the proxy where "%s" cannot be read',
     (field) => {
-      const proxy = { address: '10.0.0.1', zone: 'lab', isProxied: false };
+      const proxy = { address: '10.0.0.1', zone: 'lab', isProxied: true };
       expect(found('10.0.0.1', { 'x-forwarded-for': field })).toMatchObject(proxy);
     },
   );
