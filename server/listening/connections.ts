@@ -9,6 +9,8 @@ interface Connection {
 
 /** Of the connections, so many are closed at a time when there are too many. */
 const CLOSED_AT_A_TIME = 1 / 64;
+/** Where none could be closed, it is not tried again for so long: whoever is refused must cost little. */
+const TRY_AGAIN_MS = 50;
 
 /**
  * All open connections of all addresses, and how many there may be. The one that was used least recently is the first:
@@ -16,6 +18,7 @@ const CLOSED_AT_A_TIME = 1 / 64;
  */
 export class Connections {
   readonly #all = new Map<Socket, Connection>();
+  #wasFullAt = -Infinity;
 
   /** `most` is asked each time. */
   constructor(private readonly most: () => number) {}
@@ -66,7 +69,12 @@ export class Connections {
   }
 
   #makeRoom(): boolean {
-    return this.#close((connection) => !isAnswering(connection), Math.ceil(this.#all.size * CLOSED_AT_A_TIME)) > 0;
+    const now = performance.now();
+    if (now - this.#wasFullAt < TRY_AGAIN_MS) return false;
+    const some = Math.ceil(this.#all.size * CLOSED_AT_A_TIME);
+    if (this.#close((connection) => !isAnswering(connection), some) > 0) return true;
+    this.#wasFullAt = now;
+    return false;
   }
 
   /** Returns how many were closed, `most` at most. */

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { listen, listenersWith, tcp } from './scene.js';
+import { curl, listen, listenersWith, tcp } from './scene.js';
 
 async function answers(host: string, port: number): Promise<boolean> {
   return fetch(`http://${host}:${port}/`, { headers: { connection: 'close' } }).then(
@@ -10,6 +10,13 @@ async function answers(host: string, port: number): Promise<boolean> {
     () => false,
   );
 }
+
+test('HttpListeners listens on IPv6, too', async () => {
+  const { listeners } = listenersWith((request, response) => response.end(request.socket.remoteAddress));
+  const [url = ''] = await listeners.apply({ http: [tcp('::1', 0)], https: [] });
+  expect(url).toMatch(/^http:\/\/\[::1\]:\d+$/);
+  expect((await curl('--globoff', `${url}/`)).stdout).toBe('::1');
+});
 
 describe('HttpListeners.apply', () => {
   test.each(['', '0.0.0.0', 'localhost'])(
