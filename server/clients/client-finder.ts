@@ -24,8 +24,17 @@ export type ClientOf = (request: Pick<IncomingMessage, 'socket' | 'headers'>) =>
 
 type ClientSettings = Pick<Settings, 'zones' | 'proxies'>;
 
+/** A connection of a trusted proxy, and the clients that it has asked for by what its field said. */
+interface Proxy {
+  readonly address: string | undefined;
+  readonly byField: LRUCache<string, Client>;
+}
+
 /** Addresses that are remembered. */
 const REMEMBERED = 20_000;
+/** Fields that are remembered of a connection, and the characters of the longest. */
+const FIELDS_REMEMBERED = 100;
+const LONGEST_REMEMBERED = 200;
 
 /**
  * Finds the client of a request: the peer of its connection, or the last one in the forwarding field that is no trusted
@@ -44,8 +53,8 @@ export function clientFinder(settings: () => ClientSettings): ClientOf {
 class Finder {
   readonly #zoneOf: (address: string | undefined) => string;
   readonly #trust: ProxyTrust;
-  /** Of connections whose peer is no trusted proxy: all of their requests are from it. */
-  readonly #bySocket = new WeakMap<Socket, Client>();
+  /** Of connections: whose all of their requests are, or the proxy whose field says it of each. */
+  readonly #bySocket = new WeakMap<Socket, Client | Proxy>();
   readonly #byAddress = new LRUCache<string, Client>({ max: REMEMBERED });
 
   constructor(readonly settings: ClientSettings) {
@@ -54,21 +63,32 @@ class Finder {
   }
 
   clientOf(request: Pick<IncomingMessage, 'socket' | 'headers'>): Client {
-    const known = this.#bySocket.get(request.socket);
+    let known = this.#bySocket.get(request.socket);
+    if (!known) {
+      known = this.#meet(request.socket);
+      this.#bySocket.set(request.socket, known);
+    }
+    return 'byField' in known ? this.#clientBehind(known, request.headers) : known;
+  }
+
+  #meet(socket: Socket): Client | Proxy {
+    const { address } = peerAddress(socket);
+    if (!this.#trust.isTrustedPeer(address, socket)) return this.#client(address, false);
+    return { address, byField: new LRUCache({ max: FIELDS_REMEMBERED }) };
+  }
+
+  #clientBehind({ address, byField }: Proxy, headers: IncomingMessage['headers']): Client {
+    const field = String(headers[this.settings.proxies.header] ?? '');
+    const known = byField.get(field);
     if (known) return known;
-    const { address } = peerAddress(request.socket);
-    if (this.#trust.isTrustedPeer(address, request.socket))
-      return this.#client(this.#forwardedFor(request.headers) ?? address, true);
-    const client = this.#client(address, false);
-    this.#bySocket.set(request.socket, client);
+    const client = this.#client(this.#forwardedFor(field) ?? address, true);
+    if (field.length <= LONGEST_REMEMBERED) byField.set(field, client);
     return client;
   }
 
-  /** Undefined where the field is missing, or something in it that matters is no address. */
-  #forwardedFor(headers: IncomingMessage['headers']): string | undefined {
-    const { header } = this.settings.proxies;
-    const value = headers[header];
-    const addresses = value === undefined ? undefined : forwardedAddresses(header, String(value));
+  /** Undefined where something in the field that matters is no address; so where it is empty. */
+  #forwardedFor(field: string): string | undefined {
+    const addresses = forwardedAddresses(this.settings.proxies.header, field);
     for (let index = (addresses?.length ?? 0) - 1; index >= 0; index--) {
       const address = addresses?.[index];
       if (address === undefined || index === 0 || !this.#trust.isTrusted(address)) return address;

@@ -53,8 +53,9 @@ export function bytesLeft(response: ServerResponse): number | undefined {
  * what went out. Long slices of files go by sendfile(2) where that can be, else they are read and written.
  */
 export class BodyWriter {
-  /** Bytes of the body that have left this process. */
-  bytes = 0;
+  #left = 0;
+  /** What sends now. */
+  #sender: FileSender | null = null;
   #isFast = false;
   /** Bytes and time since it was measured last how fast the client is. */
   #measured = { bytes: 0, since: 0 };
@@ -64,6 +65,11 @@ export class BodyWriter {
     private readonly slowReaders?: SlowReaders,
   ) {
     setBytesLeft(response, this);
+  }
+
+  /** Bytes of the body that have left this process so far. */
+  get bytes(): number {
+    return this.#left + (this.#sender?.passed() ?? 0);
   }
 
   /** Writes a chunk and waits until it has left; false when the client has gone. */
@@ -117,16 +123,18 @@ export class BodyWriter {
     if (!socket || socket.writableLength > 0 || response.chunkedEncoding) return 'unable';
     if (end - start <= AT_ONCE && !paceOf(response)) {
       const sent = FileSender.sendAtOnce(socket, file.fd, start, end - start);
-      this.bytes += sent;
+      this.#left += sent;
       if (sent === end - start) return 'sent';
       start += sent;
     }
     const sender = FileSender.on(socket);
     if (!sender) return 'unable';
+    this.#sender = sender;
     try {
       return await sendThroughKernel({ response, sender, file, start, end, slowReaders: this.slowReaders });
     } finally {
-      this.bytes += sender.passed();
+      this.#sender = null;
+      this.#left += sender.passed();
     }
   }
 
@@ -179,7 +187,7 @@ export class BodyWriter {
       const stopWaiting = onceGone(response, () => resolve(false));
       act((error) => {
         stopWaiting();
-        if (!error) this.bytes += Buffer.byteLength(chunk);
+        if (!error) this.#left += Buffer.byteLength(chunk);
         resolve(!error);
       });
     });
