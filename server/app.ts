@@ -12,12 +12,16 @@ import { apiRoutes } from './api/routes.js';
 import { clientFinder, type ClientOf } from './clients/client-finder.js';
 import { checkRoutes } from './limits/check-routes.js';
 import { openGate, type Gate } from './limits/gate.js';
+import { ResponseHead } from './files/response-head.js';
+import { sendReady, type Asked, type ReadyAnswer } from './files/short-answer.js';
 import { createMetrics, type Metrics } from './metrics.js';
 import { createRegistry, isRegistryTarget } from './oci/registry.js';
 import { createListingRenderer } from './pages/listing-page.js';
 import { missingFileProblem, plainRefusal, refusalFor, renderProblem, type Refusal } from './pages/problem-page.js';
 import { frameFor, pageRoutes } from './pages/routes.js';
 import { publicEvent } from './public-view.js';
+import type { QuickAnswer } from './quick/answer-writer.js';
+import { createQuickRoad, type QuickRoad } from './quick/quick-road.js';
 import { isToldAsText, problemText, sendProblem } from './respond.js';
 import { SECURITY_HEADERS } from './security-headers.js';
 import type { ServerDeps } from './server-deps.js';
@@ -26,6 +30,8 @@ import { HttpAnswers } from './statistics/http-answers.js';
 export interface Server {
   /** For `http.createServer`. */
   readonly handler: (req: IncomingMessage, res: ServerResponse) => void;
+  /** For the connections of such a server. */
+  readonly quick: QuickRoad;
   /** From now on `/readyz` says 503; clients that follow events are sent away. Downloads go on. */
   stop(): void;
   /** Resolves when no request to the registry is being worked on; their connections must have been cut. */
@@ -75,6 +81,7 @@ export function createServer(deps: ServerDeps, options: ServerOptions = {}): Ser
       stopping = true;
       events.close();
     },
+    quick: createQuickRoad(roads.quickAnswer),
     ended: () => roads.ended(),
   };
 }
@@ -86,7 +93,7 @@ function openRoads(
 ) {
   const { app, gate, clientOf, misses } = parts;
   const answers = new HttpAnswers({ statistics: deps.statistics, clientOf, clock: () => deps.clock() });
-  const serveFile = fileHandlerFor(deps, answers);
+  const files = fileHandlerFor(deps, answers);
   const images = imagesRoad(deps, answers, clientOf);
 
   /** Nothing to wait for where the answer to a file is in memory. */
@@ -97,7 +104,7 @@ function openRoads(
       return refused;
     }
     if (isRegistryTarget(req.url)) return images.answer(req, res);
-    const result = fileFormAsked(deps, req) ?? serveFile(req, res);
+    const result = fileFormAsked(deps, req) ?? files.serve(req, res);
     if (result instanceof Promise) return answerLater(req, res, result);
     answerMiss(req, res, result);
     return undefined;
@@ -114,8 +121,11 @@ function openRoads(
 
   function answerMiss(req: IncomingMessage, res: ServerResponse, result: FileResult): void {
     if (result.handled) return;
-    const absence = mayBeDerived(req, result) ? undefined : answerAbsence(req, res, result);
-    if (absence !== undefined) return answers.answered(req, result.status, absence, result.mirror);
+    const absence = absenceAnswer(req, result);
+    if (absence) {
+      void sendReady(res, absence);
+      return answers.answered(req, result.status, absence.body?.length ?? 0, result.mirror);
+    }
     answers.watch(req, res, result.mirror);
     misses.set(req, result);
     // a callback of our own, or Express would show a stack
@@ -123,7 +133,22 @@ function openRoads(
     app(request, response, (error: unknown) => answerFailure(deps, request, response, error));
   }
 
-  return { answer, ended: () => images.ended() };
+  /** What is in memory, without a response of Node's. */
+  function quickAnswer(request: Asked): QuickAnswer | undefined {
+    try {
+      const known = files.known(request);
+      if (!known || 'head' in known) return known;
+      const answer = known.handled ? undefined : absenceAnswer(request, known);
+      if (!answer || known.handled) return undefined;
+      const { head, body } = answer;
+      return { head, body, told: ({ status, bytes }) => answers.answered(request, status, bytes, known.mirror) };
+    } catch (error) {
+      deps.log.error({ err: error }, 'a file could not be served from memory');
+      return undefined;
+    }
+  }
+
+  return { answer, quickAnswer, ended: () => images.ended() };
 }
 
 /** The registry, and whether anybody is still being answered. */
@@ -211,21 +236,18 @@ function fileFormAsked(deps: ServerDeps, { url = '', method }: IncomingMessage):
   return asked && { handled: false, status: 404, ...asked };
 }
 
-function mayBeDerived({ url = '' }: IncomingMessage, { status, path }: Miss): boolean {
+function mayBeDerived({ url = '' }: Asked, { status, path }: Miss): boolean {
   return status === 404 && path !== undefined && derivedTarget(path, url) !== undefined;
 }
 
-/**
- * Tells a program that a mirror has no such file: without a router, a client that tries names must cost little. Returns
- * the bytes of the body; undefined, with nothing written, where that is not all there is to say.
- */
-function answerAbsence(req: IncomingMessage, res: ServerResponse, miss: Miss): number | undefined {
+/** Tells a program that a mirror has no such file: without a router, a client that tries names must cost little. */
+function absenceAnswer(asked: Asked, miss: Miss): ReadyAnswer | undefined {
   const { mirror, path, status } = miss;
-  if (status !== 404 || mirror === undefined || !path || !isToldAsText(req.headers.accept)) return undefined;
+  if (status !== 404 || mirror === undefined || !path || !isToldAsText(asked.headers.accept)) return undefined;
+  if (mayBeDerived(asked, miss)) return undefined;
   const body = Buffer.from(problemText(missingFileProblem(mirror, path)));
-  res.writeHead(status, [...ABSENCE_HEADERS, 'Content-Length', String(body.length)]);
-  res.end(req.method === 'HEAD' ? undefined : body);
-  return req.method === 'HEAD' ? 0 : body.length;
+  const head = new ResponseHead(status, [...ABSENCE_HEADERS, 'Content-Length', String(body.length)]);
+  return { head, body: asked.method === 'HEAD' ? null : body };
 }
 
 const ABSENCE_HEADERS = [

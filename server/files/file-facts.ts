@@ -3,9 +3,7 @@ import type { RawName } from '../../core/tree-path.js';
 import { cacheControlOf } from './cache-rules.js';
 import { contentTypeOf } from './content-type.js';
 import { formatHttpDate } from './http-date.js';
-
-/** Header fields as Node takes them fastest: name, value, name, value. */
-export type FlatHeaders = readonly string[];
+import { ResponseHead, type FlatHeaders } from './response-head.js';
 
 /** What describes a file in answers, made once as long as the file is the same. */
 export interface FileFacts {
@@ -15,12 +13,12 @@ export interface FileFacts {
   /** Milliseconds since the epoch. */
   readonly lastModified: number;
   readonly type: string;
-  /** What a 200 and a 304 have in common (RFC 9110 section 15.4.5). */
-  readonly common: FlatHeaders;
   /** What a 200 and a 206 have in common. */
   readonly content: FlatHeaders;
-  /** All of a 200. */
-  readonly whole: FlatHeaders;
+  /** Of a 200. */
+  readonly whole: ResponseHead;
+  /** Of a 304: what it has in common with a 200 (RFC 9110 section 15.4.5). */
+  readonly unchanged: ResponseHead;
 }
 
 /** `now` in milliseconds; `extra` are more header fields of 200 and 206. Last-Modified must not be in the future (RFC 9110 section 8.8.2.1). */
@@ -35,8 +33,8 @@ export function factsOf(stats: Stats, segments: readonly RawName[], now: number,
     ...['Cache-Control', cacheControlOf(segments)],
   ];
   const content = [...common, ...safetyHeaders(type), 'Accept-Ranges', 'bytes', ...extra];
-  const whole = [...content, 'Content-Type', type, 'Content-Length', String(size)];
-  return { size, etag, lastModified, type, common, content, whole };
+  const whole = new ResponseHead(200, [...content, 'Content-Type', type, 'Content-Length', String(size)]);
+  return { size, etag, lastModified, type, content, whole, unchanged: new ResponseHead(304, common) };
 }
 
 /**

@@ -4,8 +4,9 @@ import { systemCode } from '../../core/errors.js';
 import type { RawName, TreePath } from '../../core/tree-path.js';
 import { readSmall, SMALL } from './body-writer.js';
 import type { EntryCache, KnownAbsence, KnownFile, KnownFolder } from './entry-cache.js';
-import { factsOf, type FlatHeaders } from './file-facts.js';
+import { factsOf } from './file-facts.js';
 import { lookUp, type FoundFile, type LookupResult } from './open-entry.js';
+import type { FlatHeaders } from './response-head.js';
 import { SharedHandle } from './shared-handle.js';
 
 /** Where to look. */

@@ -11,7 +11,7 @@ import {
 import type { PublishedTrees } from '../../content/published-trees.js';
 import { INDEX_CACHE } from './cache-rules.js';
 import { EntryCache, type CacheLimits, type KnownAbsence, type KnownFile, type KnownFolder } from './entry-cache.js';
-import type { FlatHeaders } from './file-facts.js';
+import { readyFile } from './file-choice.js';
 import { sendFile } from './file-response.js';
 import { EntryFinder, type Wanted } from './find-entry.js';
 import { sendListing, type Rendered } from './listing-response.js';
@@ -19,11 +19,12 @@ import type { ListingRenderer } from './listing.js';
 import { LOOKUP_TRIES, openEntry } from './open-entry.js';
 import { readFolder } from './read-folder.js';
 import { mirrorOf, splitTarget } from './request-target.js';
-import { sendShortAnswer, type Sent } from './short-answer.js';
+import type { FlatHeaders } from './response-head.js';
+import { sendReady, shortAnswer, type Asked, type ReadyAnswer, type Sent } from './short-answer.js';
 
 /** One answered request, for counters and logs. */
 export interface ServedEvent extends Sent {
-  readonly request: IncomingMessage;
+  readonly request: Asked;
   readonly mirror: string;
   readonly method: string;
   /** Below the mirror; the same object for the same path as long as it is remembered. */
@@ -68,12 +69,30 @@ export interface ExtraHeaders {
   onChange(listener: (mirror: string, segments: readonly RawName[]) => void): void;
 }
 
-export type FileHandler = (request: IncomingMessage, response: ServerResponse) => FileResult | Promise<FileResult>;
+export interface FileHandler {
+  /**
+   * What is known and kept in memory is answered at once; else it resolves when the answer has been sent or the client
+   * has gone. @throws system errors that are no fault of the request (EMFILE, EIO); once something was written the
+   * connection is broken instead, so that no part is taken for the whole
+   */
+  serve(request: IncomingMessage, response: ServerResponse): FileResult | Promise<FileResult>;
+  /** What `serve` would say, where all of it is in memory; undefined where it may have to wait. Nothing is counted. */
+  known(asked: Asked): KnownAnswer | FileResult | undefined;
+}
+
+export interface KnownAnswer extends ReadyAnswer {
+  /** To be called with how it went. */
+  readonly told: (sent: Sent) => void;
+}
 
 /** A request for something below a mirror. */
-interface TreeRequest extends Wanted {
+interface TreeRequest extends WantedWithQuery {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
+}
+
+interface WantedWithQuery extends Wanted {
+  /** With its question mark, or empty. */
   readonly query: string;
 }
 
@@ -88,12 +107,7 @@ interface Parts {
 
 const RETRY_AFTER = 60;
 
-/**
- * Serves the published trees below `/<mirror>/`. What is known and kept in memory is answered at once; else it resolves
- * when the answer has been sent or the client has gone.
- * @throws system errors that are no fault of the request (EMFILE, EIO); once something was written the connection is
- * broken instead, so that no part is taken for the whole
- */
+/** Serves the published trees below `/<mirror>/`. */
 export function createFileHandler(deps: FileHandlerDeps): FileHandler {
   const cache = new EntryCache<FileResult>(deps.trees, deps.cacheLimits);
   const finder = new EntryFinder({
@@ -104,19 +118,33 @@ export function createFileHandler(deps: FileHandlerDeps): FileHandler {
   });
   deps.extraHeaders?.onChange((mirror, segments) => cache.forget(encodePath([mirror, ...segments], false)));
   const parts = { deps, cache, finder };
-  return (request, response) => {
-    const known = lookInCache(parts, request);
-    if (!known) return answerAnew(parts, request, response);
-    const sent = answerKnown(parts, { ...known, request, response }, known.known);
-    if (sent instanceof Promise) return finishKnown(parts, { request, response, known: known.known }, sent);
-    if (!sent) return answerAnew(parts, request, response);
-    return 'handled' in sent ? sent : served(deps, known.known, request, sent);
-  };
+  return { serve: (request, response) => serve(parts, request, response), known: (asked) => knownAnswer(parts, asked) };
+}
+
+function serve(parts: Parts, request: IncomingMessage, response: ServerResponse): FileResult | Promise<FileResult> {
+  const found = lookInCache(parts, request);
+  if (!found) return answerAnew(parts, request, response);
+  const { known } = found;
+  const sent = answerKnown(parts, { ...found, request, response }, known);
+  if (sent instanceof Promise) return finishKnown(parts, { request, response, known }, sent);
+  if (!sent) return answerAnew(parts, request, response);
+  return 'handled' in sent ? sent : served(parts.deps, known, request, sent);
+}
+
+/** A query may ask for something else than the file: that is not decided here. */
+function knownAnswer(parts: Parts, asked: Asked): KnownAnswer | FileResult | undefined {
+  const found = lookInCache(parts, asked);
+  if (!found || found.query !== '') return undefined;
+  const { known } = found;
+  if (known.kind === 'absent') return known.answer;
+  const answer = known.kind === 'file' ? readyFile(asked, known, now(parts.deps)) : readyRedirect(asked, found);
+  if (!answer) return undefined;
+  const { head, body } = answer;
+  return { head, body, told: (sent) => void served(parts.deps, known, asked, sent) };
 }
 
 /** What is remembered of the target of a GET or HEAD. */
-function lookInCache({ deps, cache }: Parts, request: IncomingMessage): KnownTarget | undefined {
-  const { url = '', method } = request;
+function lookInCache({ deps, cache }: Parts, { url = '', method }: Asked): KnownTarget | undefined {
   if (method !== 'GET' && method !== 'HEAD') return undefined;
   const mark = url.indexOf('?');
   const key = mark < 0 ? url : url.slice(0, mark);
@@ -126,9 +154,8 @@ function lookInCache({ deps, cache }: Parts, request: IncomingMessage): KnownTar
   return { key, known, mirror: known.mirror, path: known.path, query: mark < 0 ? '' : url.slice(mark) };
 }
 
-interface KnownTarget extends Wanted {
+interface KnownTarget extends WantedWithQuery {
   readonly known: Known;
-  readonly query: string;
 }
 
 async function finishKnown(
@@ -153,7 +180,7 @@ async function answerAnew(parts: Parts, request: IncomingMessage, response: Serv
   const segments = 'path' in parsed ? parsed.path.segments.slice(1) : [];
   const place = { mirror, path: { segments } };
   if (request.method !== 'GET' && request.method !== 'HEAD')
-    return served(deps, place, request, await refuseMethod(request, response));
+    return served(deps, place, request, await sendReady(response, refuseMethod(request)));
   if ('problem' in parsed)
     return { handled: false, status: 400, mirror, reason: `The path ${TREE_PATH_PROBLEMS[parsed.problem]}.` };
 
@@ -203,7 +230,7 @@ interface Place {
 
 const HANDLED: FileResult = { handled: true };
 
-function served(deps: FileHandlerDeps, { mirror, path }: Place, request: IncomingMessage, sent: Sent): FileResult {
+function served(deps: FileHandlerDeps, { mirror, path }: Place, request: Asked, sent: Sent): FileResult {
   const { status, bytes, complete } = sent;
   const { segments } = path;
   deps.onServed?.({ request, mirror, method: request.method ?? '', segments, status, bytes, complete });
@@ -212,7 +239,7 @@ function served(deps: FileHandlerDeps, { mirror, path }: Place, request: Incomin
 
 async function answerRequest(parts: Parts, asked: TreeRequest): Promise<Answer> {
   const { path } = asked;
-  if (!path.tidy) return redirect(asked, path.folder);
+  if (!path.tidy) return sendReady(asked.response, redirect(asked.request, asked, path.folder));
   if (path.segments.some(isTransient)) return absent(asked);
   for (let attempt = 0; attempt < LOOKUP_TRIES; attempt++) {
     const found = await parts.finder.find(asked);
@@ -230,9 +257,9 @@ async function answerRequest(parts: Parts, asked: TreeRequest): Promise<Answer> 
 
 /** Undefined, with nothing written, where it has to be looked for anew. */
 function answerKnown(parts: Parts, asked: TreeRequest, known: Known): Answer | undefined | Promise<Answer | undefined> {
-  const { request, response, path } = asked;
+  const { request, response } = asked;
   if (known.kind === 'absent') return known.answer;
-  if (known.kind === 'folder') return path.folder ? sendFolder(parts, asked, known) : redirect(asked, true);
+  if (known.kind === 'folder') return sendFolder(parts, asked, known);
   const { facts, body, handle } = known;
   const isHeld = handle?.hold() === true;
   const sent = sendFile(request, response, { facts, body, handle: isHeld ? handle : null }, now(parts.deps));
@@ -247,6 +274,8 @@ function sendFolder(
   asked: TreeRequest,
   { found, trees }: KnownFolder,
 ): Sent | Promise<Sent | undefined> {
+  const moved = readyRedirect(asked.request, asked);
+  if (moved) return sendReady(asked.response, moved);
   const { mirror, path, key } = asked;
   const { generation } = found.tree;
   const madeWith = deps.renderListing.madeWith?.();
@@ -274,16 +303,21 @@ function sendFolder(
 }
 
 /** A permanent place in absolute-path form: the same for clients behind a proxy, and never `//host` (RFC 9110 10.2.2). */
-function redirect(asked: TreeRequest, folder: boolean): Sent | Promise<Sent> {
-  const location = encodePath([asked.mirror, ...asked.path.segments], folder) + asked.query;
-  const headers = { Location: location, 'Cache-Control': INDEX_CACHE };
-  return sendShortAnswer(asked.request, asked.response, { status: 301, headers, text: `Moved to ${location}` });
+function redirect(asked: Asked, { mirror, path, query }: WantedWithQuery, folder: boolean): ReadyAnswer {
+  const location = encodePath([mirror, ...path.segments], folder) + query;
+  const fields = ['Location', location, 'Cache-Control', INDEX_CACHE];
+  return shortAnswer(asked, { status: 301, fields, text: `Moved to ${location}` });
+}
+
+/** Of a folder that was asked for without its slash. */
+function readyRedirect(asked: Asked, wanted: WantedWithQuery): ReadyAnswer | undefined {
+  return wanted.path.folder ? undefined : redirect(asked, wanted, true);
 }
 
 /** Trees are only read (RFC 9110 section 15.5.6). */
-function refuseMethod(request: IncomingMessage, response: ServerResponse): Sent | Promise<Sent> {
-  const answer = { status: 405, headers: { Allow: 'GET, HEAD' }, text: 'Mirrors are read with GET and HEAD only.' };
-  return sendShortAnswer(request, response, answer);
+function refuseMethod(asked: Asked): ReadyAnswer {
+  const text = 'Mirrors are read with GET and HEAD only.';
+  return shortAnswer(asked, { status: 405, fields: ['Allow', 'GET, HEAD'], text });
 }
 
 function absent(asked: Wanted): FileResult {

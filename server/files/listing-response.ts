@@ -15,7 +15,7 @@ import {
   type ListingRenderer,
 } from './listing.js';
 import type { FolderEntry } from './read-folder.js';
-import { sendBody, sendShortAnswer, type Sent } from './short-answer.js';
+import { sendBody, sendReady, shortAnswer, type Sent } from './short-answer.js';
 
 /** A folder that was found, and the way to its entries. */
 export interface ServedFolder {
@@ -68,7 +68,7 @@ export function sendListing(
     return sendBody(response, 304);
   }
   if (condition === 'failed')
-    return sendShortAnswer(request, response, { status: 412, headers: {}, text: 'The folder has changed.' });
+    return sendReady(response, shortAnswer(request, { status: 412, text: 'The folder has changed.' }));
 
   const formatted = formatListing(format, options.renderer);
   const headers = { ...common, 'Content-Type': formatted.type, ...pageHeaders(format, options.renderer) };

@@ -53,3 +53,8 @@ function readSpec(spec: string, size: number): ByteRange | 'invalid' | 'unsatisf
   if (Number(first) >= size) return 'unsatisfiable';
   return { first: Number(first), last: last === '' ? size - 1 : Math.min(Number(last), size - 1) };
 }
+
+/** In bytes. */
+export function lengthOf(range: ByteRange): number {
+  return range.last - range.first + 1;
+}

@@ -1,7 +1,11 @@
-import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isGone, onceGone } from '../client-gone.js';
 import { paceOf } from '../pace.js';
 import { BodyWriter } from './body-writer.js';
+import { ResponseHead, type FlatHeaders } from './response-head.js';
+
+/** What an answer depends on beside what it tells of. */
+export type Asked = Pick<IncomingMessage, 'method' | 'url' | 'headers' | 'socket'>;
 
 /** How a response went: its status, the bytes of its body that were sent, and whether that was all of it. */
 export interface Sent {
@@ -10,20 +14,29 @@ export interface Sent {
   readonly complete: boolean;
 }
 
-/** Answers with one line of text; HEAD gets the same header fields alone (RFC 9110 section 9.3.2). */
-export function sendShortAnswer(
-  request: IncomingMessage,
-  response: ServerResponse,
-  answer: { status: number; headers: OutgoingHttpHeaders; text: string },
-): Sent | Promise<Sent> {
-  const body = Buffer.from(`${answer.text}\n`);
-  response.writeHead(answer.status, {
-    'Content-Type': 'text/plain; charset=utf-8',
-    'Content-Length': body.length,
-    'X-Content-Type-Options': 'nosniff',
-    ...answer.headers,
-  });
-  return sendBody(response, answer.status, request.method === 'HEAD' ? undefined : body);
+/** An answer that is whole in memory. Without a body it is one that has none, or one to HEAD. */
+export interface ReadyAnswer {
+  readonly head: ResponseHead;
+  readonly body: Buffer | null;
+}
+
+/** One line of text; HEAD gets the same header fields alone (RFC 9110 section 9.3.2). */
+export function shortAnswer(
+  { method }: Pick<Asked, 'method'>,
+  { status, fields = [], text }: { status: number; fields?: FlatHeaders; text: string },
+): ReadyAnswer {
+  const body = Buffer.from(`${text}\n`);
+  const all = [
+    ...['Content-Type', 'text/plain; charset=utf-8', 'Content-Length', String(body.length)],
+    ...['X-Content-Type-Options', 'nosniff', ...fields],
+  ];
+  return { head: new ResponseHead(status, all), body: method === 'HEAD' ? null : body };
+}
+
+/** At once where the client takes it at once. */
+export function sendReady(response: ServerResponse, { head, body }: ReadyAnswer): Sent | Promise<Sent> {
+  response.writeHead(head.status, head.fields as string[]);
+  return sendBody(response, head.status, body ?? undefined);
 }
 
 /** Ends a response whose header fields are set, with a whole body or with none. At once where the client takes it at once. */

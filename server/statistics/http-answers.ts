@@ -1,9 +1,10 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import { PAGES_PART, REGISTRY_PART, type Family, type Protocol } from '../../core/traffic.js';
 import type { Client, ClientOf } from '../clients/client-finder.js';
 import { bytesLeft } from '../files/body-writer.js';
 import type { ServedEvent } from '../files/handler.js';
 import { mirrorAskedFor } from '../files/request-target.js';
+import type { Asked } from '../files/short-answer.js';
 import type { Statistics } from './statistics.js';
 
 export interface HttpAnswersOptions {
@@ -24,7 +25,7 @@ interface Running {
 
 /** Counts HTTP answers; those that last are counted as they go, so that each hour gets what left in it. */
 export class HttpAnswers {
-  readonly #running = new Map<IncomingMessage, Running>();
+  readonly #running = new Map<Asked, Running>();
 
   constructor(private readonly options: HttpAnswersOptions) {
     options.statistics.beforeCollect(() => this.#countRunning());
@@ -34,12 +35,12 @@ export class HttpAnswers {
    * From now on what has left of this answer is counted whenever numbers are asked for. `part`: as in `TrafficKey`, null
    * for the mirror whose path is asked for.
    */
-  begin(request: IncomingMessage, response: ServerResponse, part: string | null): void {
+  begin(request: Asked, response: ServerResponse, part: string | null): void {
     this.#running.set(request, { response, client: this.options.clientOf(request), part, counted: 0 });
   }
 
   /** It is not on its way any more. Returns the bytes of it that were counted. */
-  end(request: IncomingMessage): number {
+  end(request: Asked): number {
     if (this.#running.size === 0) return 0;
     const counted = this.#running.get(request)?.counted ?? 0;
     this.#running.delete(request);
@@ -58,30 +59,30 @@ export class HttpAnswers {
   }
 
   /** The registry's answer has ended. */
-  registryAnswered(request: IncomingMessage, response: ServerResponse): void {
+  registryAnswered(request: Asked, response: ServerResponse): void {
     this.#answered(request, response, REGISTRY_PART);
   }
 
   /** Counts an answer that is written in one piece, as pages are, when it has ended. `mirror`: whose path was asked for. */
-  watch(request: IncomingMessage, response: ServerResponse, mirror: string = PAGES_PART): void {
+  watch(request: Asked, response: ServerResponse, mirror: string = PAGES_PART): void {
     this.options.clientOf(request); // remembered by the connection, which may have gone by then
     response.once('close', () => this.#answered(request, response, mirror));
   }
 
   /** Counts an answer that was written in one piece just now. */
-  answered(request: IncomingMessage, status: number, bytes: number, mirror: string = PAGES_PART): void {
+  answered(request: Asked, status: number, bytes: number, mirror: string = PAGES_PART): void {
     const at = this.options.clock();
     const who = whoOf(request, this.#clientOf(request), mirror);
     this.options.statistics.countAnswer(at, who, status, bytes - this.end(request));
     this.options.statistics.countAgent(at, request.headers['user-agent']);
   }
 
-  #answered(request: IncomingMessage, response: ServerResponse, part: string): void {
+  #answered(request: Asked, response: ServerResponse, part: string): void {
     this.answered(request, response.statusCode, bytesLeft(response) ?? bytesOfWhole(request, response), part);
   }
 
   /** As it was when the answer began: a connection that has gone does not tell any more. */
-  #clientOf(request: IncomingMessage): Client {
+  #clientOf(request: Asked): Client {
     const running = this.#running.size === 0 ? undefined : this.#running.get(request);
     return running?.client ?? this.options.clientOf(request);
   }
@@ -99,7 +100,7 @@ export class HttpAnswers {
   }
 }
 
-function whoOf(request: IncomingMessage, { family, zone, isProxied }: Client, part: string) {
+function whoOf(request: Asked, { family, zone, isProxied }: Client, part: string) {
   const isSecure = 'encrypted' in request.socket || (isProxied && request.headers['x-forwarded-proto'] === 'https');
   const protocol: Protocol = isSecure ? 'https' : 'http';
   return { part, zone, family: family === null ? 'local' : FAMILY[family], protocol };
@@ -108,7 +109,7 @@ function whoOf(request: IncomingMessage, { family, zone, isProxied }: Client, pa
 const FAMILY: Readonly<Record<'IPv4' | 'IPv6', Family>> = { IPv4: 'v4', IPv6: 'v6' };
 
 /** What a response said of its length is what has left, when it was written to its end. */
-function bytesOfWhole({ method }: IncomingMessage, response: ServerResponse): number {
+function bytesOfWhole({ method }: Asked, response: ServerResponse): number {
   if (method === 'HEAD' || response.statusCode === 304 || !response.writableFinished) return 0;
   return Number(response.getHeader('content-length') ?? 0) || 0;
 }

@@ -7,7 +7,7 @@ import { onTestFinished } from 'vitest';
 import { PublishedTrees, type PublishedTree } from '../../../content/published-trees.js';
 import type { SlotName } from '../../../core/generation.js';
 import type { CacheLimits } from '../../../server/files/entry-cache.js';
-import { createFileHandler, type FileResult, type ServedEvent } from '../../../server/files/handler.js';
+import { createFileHandler, type FileHandler, type FileResult, type ServedEvent } from '../../../server/files/handler.js';
 import type { ListingRenderer } from '../../../server/files/listing.js';
 
 /** 2026-11-23T06:00:00Z: the time of every file that the site writes. */
@@ -63,7 +63,7 @@ export async function startSite(
     ...(options.clock ? { clock: options.clock } : {}),
   });
   const server = createServer((request, response) => {
-    void Promise.resolve(handler(request, response)).then(
+    void Promise.resolve(handler.serve(request, response)).then(
       (result) => {
         results.push(result);
         if (!result.handled) response.writeHead(result.status).end(result.reason ?? 'none');
@@ -82,6 +82,19 @@ export async function startSite(
   );
   const { port } = server.address() as AddressInfo;
   return { folder, trees, port, url: `http://127.0.0.1:${port}`, results, events, ...slotsIn(folder, trees) };
+}
+
+/** Returns how many requests were answered so. */
+function answerQuickly(server: Server, handler: FileHandler): () => number {
+  let count = 0;
+  const quick = createQuickRoad((asked) => {
+    const known = handler.known(asked);
+    if (!known || !('head' in known)) return undefined;
+    count++;
+    return known;
+  });
+  server.on('connection', (socket) => quick(socket, server));
+  return () => count;
 }
 
 function slotsIn(folder: string, trees: PublishedTrees): Pick<Site, 'slot' | 'publish' | 'write'> {
