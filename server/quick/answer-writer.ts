@@ -52,10 +52,10 @@ export class AnswerWriter {
     this.#answers = [];
     this.#filled = 0;
     const { socket } = this;
-    let endWait: (() => void) | undefined;
+    const wait: { end?: () => void } = {};
     const done = (error?: Error | null): void => {
-      const complete = !error && !(endWait && socket.destroyed);
-      endWait?.();
+      const complete = !error && !(wait.end && socket.destroyed);
+      wait.end?.();
       for (const { head, body, told } of answers)
         told({ status: head.status, bytes: complete ? (body?.length ?? 0) : 0, complete });
     };
@@ -67,7 +67,7 @@ export class AnswerWriter {
     } else socket.write(piece, done);
     if (socket.writableLength === 0) return;
     room = Buffer.allocUnsafeSlow(ROOM); // the kernel still has to read from the other
-    endWait = this.#waitLonger();
+    wait.end = this.#waitLonger();
   }
 
   /** A reader has the time that it has with Node's answers, not that of an idle connection; returns what takes it back. */

@@ -1,5 +1,5 @@
 import { mkdtempSync, mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
-import { createServer, request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { createServer, request as httpRequest, type IncomingHttpHeaders, type Server } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -9,6 +9,7 @@ import type { SlotName } from '../../../core/generation.js';
 import type { CacheLimits } from '../../../server/files/entry-cache.js';
 import { createFileHandler, type FileHandler, type FileResult, type ServedEvent } from '../../../server/files/handler.js';
 import type { ListingRenderer } from '../../../server/files/listing.js';
+import { createQuickRoad } from '../../../server/quick/quick-road.js';
 
 /** 2026-11-23T06:00:00Z: the time of every file that the site writes. */
 export const FILE_TIME = Date.UTC(2026, 10, 23, 6);
@@ -30,6 +31,9 @@ export interface Site {
   /** What the handler answered and reported, in the order of the requests. */
   readonly results: FileResult[];
   readonly events: ServedEvent[];
+  readonly server: Server;
+  /** How many requests were answered before Node's parser. */
+  quickAnswers(): number;
   /** The slot's folder of the mirror "debian", made when it is not there. */
   slot(name: SlotName): string;
   /** Publishes the mirror "debian": the live slot and, when given, the previous one. */
@@ -46,6 +50,8 @@ export async function startSite(
     trees?: PublishedTrees;
     inPlace?: boolean;
     cacheLimits?: Partial<CacheLimits>;
+    /** Whether what is in memory is answered before Node's parser. */
+    quick?: boolean;
   } = {},
 ): Promise<Site> {
   const folder = mkdtempSync(join(tmpdir(), 'millpond-files-'));
@@ -71,6 +77,14 @@ export async function startSite(
       (error: unknown) => response.writeHead(500).end(String(error)),
     );
   });
+  let quickAnswers = 0;
+  const quick = createQuickRoad((asked) => {
+    const known = handler.known(asked);
+    if (!known || !('head' in known)) return undefined;
+    quickAnswers++;
+    return known;
+  });
+  if (options.quick) server.on('connection', (socket) => quick(socket, server));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   onTestFinished(
     () =>
@@ -81,7 +95,17 @@ export async function startSite(
       }),
   );
   const { port } = server.address() as AddressInfo;
-  return { folder, trees, port, url: `http://127.0.0.1:${port}`, results, events, ...slotsIn(folder, trees) };
+  return {
+    folder,
+    trees,
+    port,
+    url: `http://127.0.0.1:${port}`,
+    results,
+    events,
+    server,
+    quickAnswers: () => quickAnswers,
+    ...slotsIn(folder, trees),
+  };
 }
 
 /** Returns how many requests were answered so. */
