@@ -82,7 +82,7 @@ async function start(options: AppOptions, undo: Undo): Promise<App> {
     ready: () => ready,
   };
   const server = createServer(serverDeps);
-  const listeners = createListeners(server.handler, () => settings, log);
+  const listeners = createListeners(server, () => settings, log);
   undo.push(() => listeners.close(0));
   const addresses = await listeners.apply(settings.listen);
   await rsync.listen(settings.listen.rsync);

@@ -49,6 +49,14 @@ export class Connections {
     this.#all.set(socket, { server: connection.server, answer });
   }
 
+  /** Something was asked on it that has been answered. */
+  used(socket: Socket): void {
+    const connection = this.#all.get(socket);
+    if (!connection) return;
+    this.#all.delete(socket);
+    this.#all.set(socket, connection);
+  }
+
   isAnswering(socket: Socket): boolean {
     const connection = this.#all.get(socket);
     return connection !== undefined && isAnswering(connection);

@@ -11,6 +11,7 @@ import { passPeerAddress } from '../peer-address.js';
 import type { Certificates } from './certificates.js';
 import type { Connections } from './connections.js';
 import { KeptCertificates } from './kept-certificates.js';
+import type { QuickRoad } from '../quick/quick-road.js';
 import { baseUrl, placeWords, type Place, type Wanted } from './places.js';
 import { receiveProxyHeader } from './proxy-stage.js';
 import { answerBrokenRequest, MAX_HEAD_BYTES, refuseTooLarge } from './request-limits.js';
@@ -19,6 +20,8 @@ import { clearSocketPath } from './unix-socket.js';
 /** What all listeners are given. */
 export interface ListenerParts {
   readonly handler: RequestListener;
+  /** Answers some requests before Node's parser, where there is no TLS. */
+  readonly quick?: QuickRoad;
   readonly connections: Connections;
   readonly log: Pick<Logger, 'info' | 'warn'>;
   /** Whether the other end of a connection may say whose it is. */
@@ -165,7 +168,10 @@ export class Listener {
     const ways = server.listeners('connection') as ((socket: Socket) => void)[];
     server.removeAllListeners('connection');
     server.on('connection', (socket: Socket) => {
-      const begin = (): void => ways.forEach((way) => way.call(server, socket));
+      const begin = (): void => {
+        for (const way of ways) way.call(server, socket);
+        if (!this.certificates) parts.quick?.(socket, server, () => parts.connections.used(socket));
+      };
       if (!parts.connections.opened(socket, server)) this.#refuse(socket, 'there are as many as may be');
       else if (!this.wanted.proxyProtocol) begin();
       else if (parts.isTrustedProxy(socket)) receiveProxyHeader(socket, begin, (why) => this.#refuse(socket, why));

@@ -6,9 +6,13 @@ import { readPlainRequest, type PlainRequest } from './plain-request.js';
 /** What answers a request at once, from memory; undefined where that cannot be. Throws nothing. */
 export type QuickAnswers = (request: PlainRequest) => QuickAnswer | undefined;
 
-/** To be called when an HTTP server has taken a connection and has read nothing from it. */
-export type QuickRoad = (socket: Socket, server: Server) => void;
+/**
+ * To be called when an HTTP server has taken a connection and has read nothing from it. `used` is told, once a second
+ * at most, that it is in use.
+ */
+export type QuickRoad = (socket: Socket, server: Server, used?: () => void) => void;
 
+const TELL_EVERY_MS = 1_000;
 /** What is read at a time is mostly one request. */
 const MOST_BYTES = 8 * 1024;
 
@@ -18,10 +22,10 @@ const MOST_BYTES = 8 * 1024;
  * and timeouts; the first request of each connection as well, after which it knows the connection as an idle one.
  */
 export function createQuickRoad(answers: QuickAnswers): QuickRoad {
-  return (socket, server) => {
+  return (socket, server, used) => {
     const [feed, ...others] = socket.listeners('data') as ((chunk: Buffer) => void)[];
     if (!feed || others.length > 0) return;
-    const connection = new QuickConnection(socket, server, { answers, feed });
+    const connection = new QuickConnection(socket, server, { answers, feed, used });
     // as soon as somebody else listens, Node no longer reads past the stream
     socket.on('data', (chunk: Buffer) => connection.read(chunk));
     socket.removeListener('data', feed);
@@ -33,11 +37,16 @@ class QuickConnection {
   /** Node's parser has seen whole requests alone: it waits for another one. */
   #isBetween = true;
   #hasFed = false;
+  #toldAt = 0;
 
   constructor(
     private readonly socket: Socket,
     private readonly server: Server,
-    private readonly to: { readonly answers: QuickAnswers; readonly feed: (chunk: Buffer) => void },
+    private readonly to: {
+      readonly answers: QuickAnswers;
+      readonly feed: (chunk: Buffer) => void;
+      readonly used: (() => void) | undefined;
+    },
   ) {
     this.#writer = new AnswerWriter(socket, server);
   }
@@ -68,7 +77,15 @@ class QuickConnection {
       } else isQuick = false;
     }
     this.#writer.flush();
+    if (answered > 0) this.#tell();
     return answered;
+  }
+
+  #tell(): void {
+    const now = performance.now();
+    if (now - this.#toldAt < TELL_EVERY_MS) return;
+    this.#toldAt = now;
+    this.to.used?.();
   }
 
   /** No answer of Node's is under way, and the connection is to stay open. */

@@ -7,7 +7,12 @@ import { onTestFinished } from 'vitest';
 import { PublishedTrees, type PublishedTree } from '../../../content/published-trees.js';
 import type { SlotName } from '../../../core/generation.js';
 import type { CacheLimits } from '../../../server/files/entry-cache.js';
-import { createFileHandler, type FileHandler, type FileResult, type ServedEvent } from '../../../server/files/handler.js';
+import {
+  createFileHandler,
+  type FileHandler,
+  type FileResult,
+  type ServedEvent,
+} from '../../../server/files/handler.js';
 import type { ListingRenderer } from '../../../server/files/listing.js';
 import { createQuickRoad } from '../../../server/quick/quick-road.js';
 
@@ -77,14 +82,7 @@ export async function startSite(
       (error: unknown) => response.writeHead(500).end(String(error)),
     );
   });
-  let quickAnswers = 0;
-  const quick = createQuickRoad((asked) => {
-    const known = handler.known(asked);
-    if (!known || !('head' in known)) return undefined;
-    quickAnswers++;
-    return known;
-  });
-  if (options.quick) server.on('connection', (socket) => quick(socket, server));
+  const quickAnswers = options.quick ? answerQuickly(server, handler) : () => 0;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   onTestFinished(
     () =>
@@ -103,7 +101,7 @@ export async function startSite(
     results,
     events,
     server,
-    quickAnswers: () => quickAnswers,
+    quickAnswers,
     ...slotsIn(folder, trees),
   };
 }
