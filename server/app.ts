@@ -20,7 +20,7 @@ import { createListingRenderer } from './pages/listing-page.js';
 import { missingFileProblem, plainRefusal, refusalFor, renderProblem, type Refusal } from './pages/problem-page.js';
 import { frameFor, pageRoutes } from './pages/routes.js';
 import { publicEvent } from './public-view.js';
-import type { QuickAnswer } from './quick/answer-writer.js';
+import { createQuickAnswers } from './quick/quick-answers.js';
 import { createQuickRoad, type QuickRoad } from './quick/quick-road.js';
 import { isToldAsText, problemText, sendProblem } from './respond.js';
 import { SECURITY_HEADERS } from './security-headers.js';
@@ -81,7 +81,7 @@ export function createServer(deps: ServerDeps, options: ServerOptions = {}): Ser
       stopping = true;
       events.close();
     },
-    quick: createQuickRoad(roads.quickAnswer),
+    quick: createQuickRoad(roads.quick),
     ended: () => roads.ended(),
   };
 }
@@ -133,22 +133,9 @@ function openRoads(
     app(request, response, (error: unknown) => answerFailure(deps, request, response, error));
   }
 
-  /** What is in memory, without a response of Node's. */
-  function quickAnswer(request: Asked): QuickAnswer | undefined {
-    try {
-      const known = files.known(request);
-      if (!known || 'head' in known) return known;
-      const answer = known.handled ? undefined : absenceAnswer(request, known);
-      if (!answer || known.handled) return undefined;
-      const { head, body } = answer;
-      return { head, body, told: ({ status, bytes }) => answers.answered(request, status, bytes, known.mirror) };
-    } catch (error) {
-      deps.log.error({ err: error }, 'a file could not be served from memory');
-      return undefined;
-    }
-  }
-
-  return { answer, quickAnswer, ended: () => images.ended() };
+  const { admission } = gate;
+  const quick = createQuickAnswers({ files, admission, answers, log: deps.log, absence: absenceAnswer });
+  return { answer, quick, ended: () => images.ended() };
 }
 
 /** The registry, and whether anybody is still being answered. */

@@ -71,6 +71,19 @@ export class Admission {
     return this.#look(request, response, door);
   }
 
+  /**
+   * Whether a request may be answered at once with a body of `bytes`, on a connection on which another one was admitted;
+   * if so, they are taken from the rate. False leaves it to `admit`.
+   */
+  admitNow(request: Pick<IncomingMessage, 'socket' | 'headers' | 'url'>, bytes: number): boolean {
+    const door = this.#doors.get(request.socket);
+    if (!door) return false;
+    const client = this.deps.clientOf(request);
+    if (door.freeUnder !== this.deps.settings() && !this.#isStillAdmitted(client, request.url ?? '', door))
+      return false;
+    return this.#paceFor(client)?.takeNow(bytes) ?? true;
+  }
+
   /** What a client uses now; its zone's clients that download are counted with it. */
   usage(client: Client): { connections: number; zoneConnections: number; activeClients: number } {
     const zone = this.#zones.get(client.zone);
@@ -108,6 +121,15 @@ export class Admission {
   #isFree(client: Client, { connections, client: each }: ZoneLimits): boolean {
     const isCounted = connections !== null || each.connections !== null || each.requests !== null;
     return !client.isProxied && !isCounted && this.#closedTo(client.zone).size === 0;
+  }
+
+  /** Whether nothing has to be counted for a request more. */
+  #isStillAdmitted(client: Client, url: string, { counted }: Door): boolean {
+    const { connections, client: each } = this.limitsOf(client.zone);
+    if (client.isProxied || each.requests !== null || this.#refuseMirror(client, url)) return false;
+    if (connections === null && each.connections === null) return true;
+    const zone = this.#zone(client.zone);
+    return counted?.zone === zone && counted.client === zone.client(client.key);
   }
 
   #refuseRequest(client: Client, limits: ZoneLimits): Denial | undefined {
@@ -175,11 +197,12 @@ export class Admission {
   }
 
   /** Asked for each piece of a body, by whoever writes it. */
-  readonly #paceOf = (response: ServerResponse): Pace | undefined => {
-    const client = this.deps.clientOf(response.req);
+  readonly #paceOf = (response: ServerResponse): Pace | undefined => this.#paceFor(this.deps.clientOf(response.req));
+
+  #paceFor(client: Client): Pace | undefined {
     if (this.#zoneRate(client.zone) === null && this.limitsOf(client.zone).client.rate === null) return undefined;
     return this.#zone(client.zone).client(client.key).budget;
-  };
+  }
 
   #zoneRate(zone: string): number | null {
     return this.deps.zoneRate ? this.deps.zoneRate(zone) : this.limitsOf(zone).rate;
