@@ -5,7 +5,7 @@ import { FileSender } from '../../platform/native-sendfile.js';
 import { isGone, onceGone } from '../client-gone.js';
 import { paceOf } from '../pace.js';
 import { sendThroughKernel, type KernelResult } from './kernel-road.js';
-import type { SlowReaders } from './slow-readers.js';
+import { progressOf, SLOW_READERS, watchReader, type SlowReaders } from './slow-readers.js';
 
 const readAt = promisify(readWithCallback);
 
@@ -106,7 +106,7 @@ export class BodyWriter {
       const reached = this.bytes;
       const result = await this.#sendThroughKernel(file, start, start + length);
       if (result !== 'unable') return result;
-      return this.#stream(file, start + this.bytes - reached, start + length);
+      return this.#streamWatched(file, start + this.bytes - reached, start + length);
     }
     const content = await readSmall(file, start, length);
     if (!content) return 'short';
@@ -135,6 +135,17 @@ export class BodyWriter {
     } finally {
       this.#sender = null;
       this.#left += sender.passed();
+    }
+  }
+
+  async #streamWatched(file: OpenFile, start: number, end: number): Promise<SendResult> {
+    const { response } = this;
+    const cut = (): void => void response.req.socket.destroy();
+    const stopWatching = watchReader(progressOf(response.req.socket), cut, this.slowReaders ?? SLOW_READERS);
+    try {
+      return await this.#stream(file, start, end);
+    } finally {
+      stopWatching();
     }
   }
 

@@ -1,3 +1,6 @@
+import type { Socket } from 'node:net';
+import { queuedInKernel } from '../../platform/socket-queue.js';
+
 /** A reader that takes fewer bytes a second, over a window, is cut; the first window is its grace. */
 export interface SlowReaders {
   /** Bytes a second. */
@@ -7,10 +10,10 @@ export interface SlowReaders {
 
 export const SLOW_READERS: SlowReaders = { minimumRate: 1024, windowMs: 60_000 };
 
-/** How far a reader is: so many bytes were given to the kernel, which still holds some of them. */
+/** How far a reader is: so many bytes were handed on, of which so many have not reached it; undefined where nobody knows. */
 export interface ReaderProgress {
   passed(): number;
-  queued(): number;
+  queued(): number | Promise<number | undefined>;
 }
 
 /**
@@ -20,16 +23,33 @@ export interface ReaderProgress {
 export function watchReader(progress: ReaderProgress, cut: () => void, rules: SlowReaders): () => void {
   const least = (rules.minimumRate * rules.windowMs) / 1000;
   let before: { taken: number; queued: number } | undefined;
-  const timer = setInterval(() => {
-    const queued = progress.queued();
-    const now = { taken: progress.passed() - queued, queued };
-    const wasWaitedFor = before !== undefined && before.queued > 0 && queued > 0;
-    if (wasWaitedFor && before && now.taken - before.taken < Math.min(least, before.queued)) {
-      clearInterval(timer);
-      cut();
-    }
+  const look = async (): Promise<void> => {
+    const queued = await progress.queued();
+    const now = queued === undefined ? undefined : { taken: progress.passed() - queued, queued };
+    const isSlow =
+      before && now && before.queued > 0 && now.queued > 0 && now.taken - before.taken < Math.min(least, before.queued);
     before = now;
-  }, rules.windowMs);
+    if (!isSlow || !isWatching) return;
+    stop();
+    cut();
+  };
+  let isWatching = true;
+  const timer = setInterval(() => void look(), rules.windowMs);
   timer.unref();
-  return () => clearInterval(timer);
+  const stop = (): void => {
+    isWatching = false;
+    clearInterval(timer);
+  };
+  return stop;
+}
+
+/** Of a connection that is written to: what waits in this process counts with what waits in the kernel. */
+export function progressOf(socket: Socket): ReaderProgress {
+  return {
+    passed: () => socket.bytesWritten,
+    queued: async () => {
+      const queued = await queuedInKernel(socket);
+      return queued === undefined ? undefined : queued + socket.writableLength;
+    },
+  };
 }
