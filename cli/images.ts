@@ -56,7 +56,7 @@ export async function openImages(options: ImageAppOptions): Promise<ImageApp> {
   });
   const uploads = new Uploads({ store, layout, clock, blobs, reserve: () => settings().sync.reserve });
   const pulls = new PullCounter({ store, clock, log });
-  const refetch: Images['refetch'] = (digest, repositories) => images.refetch(digest, repositories);
+  const refetch: Images['refetch'] = (...asked) => images.refetch(...asked);
   const upkeep = new ImagesUpkeep({ store, layout, blobs, uploads, settings, refetch, log, clock });
   const plans = new Plans(options, images.services);
   pulls.start();

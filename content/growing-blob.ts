@@ -210,6 +210,8 @@ export class GrowingBlob implements BlobReader {
   }
 
   async #takeUp(): Promise<void> {
+    const now = new Date();
+    await this.file.utimes(now, now); // somebody goes on with it: it is no more one that was given up
     const { size } = await this.file.stat();
     if (size > this.#most()) return this.file.truncate(0);
     const buffer = Buffer.allocUnsafe(Math.min(HASH_CHUNK, Math.max(1, size)));

@@ -30,8 +30,11 @@ export interface ScrubOptions {
   readonly blobs: BlobStore;
   readonly clock: () => number;
   readonly log: { warn(details: object, message: string): void; info(details: object, message: string): void };
-  /** Fetches a blob from upstream for one of the repositories and stores it; false when nobody has it. May throw. */
-  readonly refetch: (digest: Digest, repositories: readonly string[]) => Promise<boolean>;
+  /**
+   * Fetches a blob from upstream for one of the repositories and stores it; false when nobody has it. May throw, and ends
+   * with the signal.
+   */
+  readonly refetch: (digest: Digest, repositories: readonly string[], signal?: AbortSignal) => Promise<boolean>;
   readonly budget?: ScrubBudget;
   readonly wait?: (ms: number, signal?: AbortSignal) => Promise<void>;
 }
@@ -179,7 +182,7 @@ class Scrub {
     const { store, refetch, log } = this.options;
     if (repositories.length === 0) return false;
     try {
-      return (await refetch(digest, repositories)) && store.blobs.get(digest) !== undefined;
+      return (await refetch(digest, repositories, this.how.signal)) && store.blobs.get(digest) !== undefined;
     } catch (error) {
       this.how.signal?.throwIfAborted();
       log.warn({ digest, repositories }, `a blob that was set aside cannot be fetched: ${messageOf(error)}`);

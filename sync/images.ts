@@ -41,9 +41,9 @@ export interface Images {
   troubleSince(registry: string): number | null;
   /**
    * Fetches a blob or manifest again that one of the repositories has; false when every upstream says that it does not
-   * have it, or there is none. @throws RegistryFailure when one could not be asked
+   * have it, or there is none. @throws RegistryFailure when one could not be asked; the signal's reason
    */
-  refetch(digest: Digest, repositories: readonly string[]): Promise<boolean>;
+  refetch(digest: Digest, repositories: readonly string[], signal?: AbortSignal): Promise<boolean>;
   /** Uses other settings from now on; what is under way goes on as it was started. */
   apply(settings: Settings): void;
   /** Ends what is under way; what has come waits on the disk. The engine must have stopped. */
@@ -81,8 +81,10 @@ export function createImages(options: ImagesOptions): Images {
     onDemand,
     budgets: () => new Map([...settings.registries].map(([name, registry]) => [name, clients.budgetOf(registry)])),
     troubleSince: (registry) => health.troubleSince(registry),
-    refetch: (digest, repositories) =>
-      refetch({ settings, store, services, signal: closing.signal }, digest, repositories),
+    refetch(digest, repositories, asker) {
+      const signal = asker ? AbortSignal.any([asker, closing.signal]) : closing.signal;
+      return refetch({ settings, store, services, signal }, digest, repositories);
+    },
     apply(next) {
       settings = next;
       onDemand.settingsChanged();

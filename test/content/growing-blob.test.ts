@@ -1,4 +1,4 @@
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile, rename, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { GrowingBlob, waitingBytes } from '../../content/growing-blob.js';
@@ -88,8 +88,10 @@ describe('GrowingBlob', () => {
     await blob.append(bytes.subarray(0, 123_456));
     await blob.close();
     expect(await waitingBytes(path)).toBe(123_456);
+    await utimes(path, 1, 1);
     const again = await GrowingBlob.open(path, { digest, size: SIZE });
     expect(again.received).toBe(123_456);
+    expect((await stat(path)).mtimeMs).toBeGreaterThan(Date.UTC(2025, 0, 1)); // no more one that was given up
     await again.append(bytes.subarray(123_456));
     expect(again.verify()).toBe(true);
     await again.close();

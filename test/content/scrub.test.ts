@@ -137,6 +137,20 @@ describe('scrubBlobs', () => {
     expect(await scrubBlobs({ ...options, refetch: down })).toMatchObject({ checked: 4, found: 1, repaired: 0 });
   });
 
+  test('ends what it fetches again when it is told to stop', async () => {
+    await here.push('lab/app', image, { tags: ['latest'] });
+    spoil(layer);
+    here.now += 31 * DAY;
+    const stop = new AbortController();
+    const options = { ...here, clock: here.clock, log: { warn: () => undefined, info: () => undefined } };
+    const slow = (_digest: Digest, _repositories: readonly string[], signal?: AbortSignal): Promise<boolean> => {
+      stop.abort(new Error('stopped'));
+      return signal?.aborted ? Promise.reject(signal.reason as Error) : Promise.resolve(false);
+    };
+    await expect(scrubBlobs({ ...options, refetch: slow }, { signal: stop.signal })).rejects.toThrow('stopped');
+    expect(here.store.badBlobs.list(9)).toMatchObject([{ digest: layer.digest }]);
+  });
+
   test('does not set aside what was stored anew, or removed, while it was read', async () => {
     await here.push('lab/app', image, { tags: ['latest'] });
     const record = here.store.blobs.get(layer.digest);

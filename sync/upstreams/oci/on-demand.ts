@@ -340,9 +340,9 @@ export class OnDemandFetcher implements OnDemandImages {
     const { store, clock } = this.options;
     const now = clock();
     const since = earlierOf(this.#health.troubleSince(registry.name), tag.staleSince);
-    // of a fault of ours, such as a full disk, nothing could be written
-    if (since === null && (error instanceof RegistryFailure || error instanceof OciError))
-      store.tags.setStale(repository, tag.tag, now);
+    // of a fault of ours, such as a full disk, nothing could be written, and the end of the program is none of upstream
+    const isOfUpstream = error instanceof RegistryFailure || error instanceof OciError;
+    if (since === null && isOfUpstream && !this.#closing.signal.aborted) store.tags.setStale(repository, tag.tag, now);
     return { checkedAt: tag.checkedAt ?? tag.movedAt, staleSince: since ?? now };
   }
 

@@ -196,10 +196,14 @@ describe('OnDemandFetcher.bringManifest', () => {
     stop();
     pond.clock.now += 11 * MINUTE;
     upstream.faulty.inject({ on: { kind: 'manifest' }, action: { do: 'hang' } });
+    pond.store.tags.setChecked(NAME, 'latest', pond.clock.now - 11 * MINUTE);
+    const checked = onDemand.bringManifest(NAME, 'latest');
     const asked = refusal(onDemand.bringManifest(NAME, 'other'));
     await expect.poll(() => upstream.faulty.requests({ reference: 'other' })).toHaveLength(1);
     await pond.images.close();
     expect(await asked).toMatchObject({ code: 'UNAVAILABLE' });
+    expect(await checked).toMatchObject({ staleSince: pond.clock.now });
+    expect(pond.store.tags.get(NAME, 'latest')?.staleSince).toBeNull();
     expect(pond.store.upstreamTroubles.all()).toEqual(new Map());
   });
 
@@ -346,5 +350,19 @@ describe('Images.refetch', () => {
     expect(await pond.images.refetch(digestOf('nowhere'), [NAME, 'lab/own'])).toBe(false);
     await upstream.faulty.offline();
     await expect(pond.images.refetch(image.digest, [NAME])).rejects.toMatchObject({ kind: 'connect' });
+  });
+
+  it('ends when whoever asked for it does', async () => {
+    const { upstream, pond, onDemand } = await scene();
+    const image = buildImage({ seed: 'ends', layers: [300_000] });
+    await upstream.push(image, 'latest');
+    await onDemand.bringManifest(NAME, 'latest');
+    const { digest } = layerOf(image);
+    upstream.faulty.inject({ on: { reference: digest }, action: { do: 'stall', after: 1000 } });
+    const asker = new AbortController();
+    const ended = expect(pond.images.refetch(digest, [NAME], asker.signal)).rejects.toThrow('enough');
+    await expect.poll(() => upstream.faulty.requests({ reference: digest })).toHaveLength(1);
+    asker.abort(new Error('enough'));
+    await ended;
   });
 });
