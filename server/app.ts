@@ -181,7 +181,7 @@ function registryFor(deps: ServerDeps, clientOf: ClientOf): ReturnType<typeof cr
     ...{ store: deps.store, layout: deps.layout, log: deps.log },
     settings: () => deps.settings(),
     clock: () => deps.clock(),
-    zoneOf: (request) => clientOf(request).zone,
+    clientOf,
   });
 }
 

@@ -63,7 +63,7 @@ function fieldsOf({ digest, tag }: FoundManifest, staleSince: number | null): Ou
 
 function tell(exchange: RepositoryExchange, { digest, tag }: FoundManifest, bytes: number): void {
   const { parts, place, request } = exchange;
-  const asked = { client: request.socket.remoteAddress ?? '', repository: place.repository, digest, tag };
+  const asked = { client: parts.deps.clientOf(request).address ?? '', repository: place.repository, digest, tag };
   if (isHead(exchange)) parts.pulls.resolved(asked);
   else parts.pulls.manifest({ ...asked, bytes });
 }

@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import type { Logger } from 'pino';
 import type { Settings } from '../../config/settings.js';
 import type { BlobStore } from '../../content/blobs.js';
@@ -7,6 +6,7 @@ import type { Uploads } from '../../content/uploads.js';
 import type { Digest } from '../../core/oci/digest.js';
 import type { OnDemandImages } from '../../core/oci/on-demand.js';
 import type { Store } from '../../store/open.js';
+import type { ClientOf } from '../clients/client-finder.js';
 
 /** Something of a repository that a client has read. */
 export interface Pull {
@@ -36,6 +36,6 @@ export interface RegistryDeps extends ImageParts {
   readonly log: Pick<Logger, 'error' | 'warn'>;
   /** Milliseconds since the epoch, UTC. */
   readonly clock: () => number;
-  /** The zone of a client, by which what it may cause is decided; none is known unless given. */
-  readonly zoneOf?: (request: IncomingMessage) => string | null;
+  /** Whoever asks: by its zone it is decided what it may cause, by its address what it has pulled. */
+  readonly clientOf: ClientOf;
 }

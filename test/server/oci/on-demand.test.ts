@@ -306,4 +306,17 @@ describe('images on demand', () => {
       bytes: image.bytes.length,
     });
   });
+
+  it('knows clients behind a proxy apart', async () => {
+    scene.settings = { ...scene.settings, proxies: { trusted: ['127.0.0.0/8'], header: 'x-forwarded-for' } };
+    const image = buildImage({ seed: 'proxied' });
+    await place(image, ['latest', 'stable']);
+    const pull = async (client: string, reference: string, method = 'GET') =>
+      buffer(await get(`${REPOSITORY}/manifests/${reference}`, { 'x-forwarded-for': client }, method));
+    await pull('192.0.2.1', 'latest', 'HEAD');
+    await pull('192.0.2.2', 'stable', 'HEAD');
+    await pull('192.0.2.1', image.digest);
+    await pull('192.0.2.2', image.digest);
+    await expect.poll(() => scene.pulls.map(({ tag }) => tag)).toEqual(['latest', 'stable']);
+  });
 });

@@ -10,6 +10,7 @@ import { Layout } from '../../../content/layout.js';
 import { Uploads, type UploadLimits } from '../../../content/uploads.js';
 import type { ImageMirror, Registry } from '../../../core/oci/image-mirror.js';
 import type { OnDemandImages } from '../../../core/oci/on-demand.js';
+import { clientFinder } from '../../../server/clients/client-finder.js';
 import { createRegistry } from '../../../server/oci/registry.js';
 import type { Pull } from '../../../server/oci/registry-deps.js';
 import { openStore, type Store } from '../../../store/open.js';
@@ -74,6 +75,7 @@ export async function openRegistry(options: RegistrySceneOptions = {}): Promise<
   const registry = createRegistry({
     ...{ store, layout, blobs, uploads, clock, log },
     settings: () => state.settings,
+    clientOf: clientFinder(() => state.settings),
     get onDemand() {
       return state.onDemand;
     },
