@@ -7,6 +7,7 @@ import { nameMatcher } from '../../../config/name-pattern.js';
 import type { BlobStore } from '../../../content/blobs.js';
 import type { Store } from '../../../store/open.js';
 import type { ImageSource } from './image-source.js';
+import type { TagFailures } from './tag-failures.js';
 import { makeTagTools } from './tag-tools.js';
 import { isComplete } from './wanted-parts.js';
 
@@ -24,8 +25,8 @@ export interface CompareOptions {
   readonly mirror: ImageMirror;
   readonly source: ImageSource;
   readonly signal: AbortSignal;
-  /** Called for each tag that could not be looked at. @throws what ends the work */
-  readonly onFailure: (tags: readonly string[], error: unknown) => void;
+  /** Told how each tag went; what it throws ends the work. */
+  readonly failures: Pick<TagFailures, 'add' | 'succeeded'>;
 }
 
 /** How tags here stand against upstream. */
@@ -74,7 +75,7 @@ export function tagsBeyond(store: Store, repository: string, kept: ReadonlySet<s
 
 /** Asks for the digest of each tag, which costs no pull where the registry knows HEAD. */
 export async function compareTags(options: CompareOptions, tags: readonly string[]): Promise<Comparison> {
-  const { store, mirror, onFailure } = options;
+  const { store, mirror, failures } = options;
   const comparison: Comparison = { seen: new Map(), indexes: new Set(), same: [] };
   const wanted = { repository: mirror.name, platforms: mirror.platforms };
   const complete = new Map<Digest, Promise<boolean>>(); // thousands of tags may have the same digest
@@ -86,13 +87,14 @@ export async function compareTags(options: CompareOptions, tags: readonly string
   await eachLimited(tags, HEADS_AT_ONCE, async (tag) => {
     try {
       const { digest, mediaType } = await lookUp(options, tag);
+      failures.succeeded();
       comparison.seen.set(tag, digest);
       if (isIndexType(mediaType)) comparison.indexes.add(digest);
       if (store.tags.get(mirror.name, tag)?.digest !== digest) return;
       if (await isHere(digest)) comparison.same.push(tag);
     } catch (error) {
       options.signal.throwIfAborted();
-      onFailure([tag], error);
+      failures.add([tag], error);
     }
   });
   return comparison;

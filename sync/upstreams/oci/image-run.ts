@@ -110,8 +110,7 @@ async function surveyTags(context: ImageRunContext, failures: TagFailures): Prom
 function comparing(context: ImageRunContext, failures: TagFailures, signal: AbortSignal): CompareOptions {
   const { store, clock, mirror, images } = context;
   const source = images.sourceOf(mirror.registry);
-  const onFailure: CompareOptions['onFailure'] = (tags, error) => failures.add(tags, error);
-  return { store, clock, mirror, source, blobs: images.blobs, signal, onFailure };
+  return { store, clock, mirror, source, blobs: images.blobs, signal, failures };
 }
 
 /** Brings what is wanted, and then the signatures of what is new; how many tags have moved. */

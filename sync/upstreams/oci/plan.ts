@@ -7,7 +7,7 @@ import type { ImageMirror } from '../../../core/oci/image-mirror.js';
 import type { ImagePlan } from '../../../core/oci/image-plan.js';
 import { parseManifest } from '../../../core/oci/manifest.js';
 import type { Store } from '../../../store/open.js';
-import { byDigest, chooseTags, compareTags, cosignTags, tagsBeyond, type CompareOptions } from './compare-tags.js';
+import { byDigest, chooseTags, compareTags, cosignTags, tagsBeyond } from './compare-tags.js';
 import type { ImageServices } from './image-services.js';
 import { RegistryFailure } from './registry-failure.js';
 import { TagFailures } from './tag-failures.js';
@@ -75,8 +75,7 @@ class Planning {
     if (mirror.referrers) for (const tag of cosignTags(store, mirror.name, this.#listed)) kept.add(tag);
     this.#going = tagsBeyond(store, mirror.name, kept);
     const failures = new TagFailures({ write: (line) => this.#problems.push(`${line}.`) });
-    const onFailure: CompareOptions['onFailure'] = (tags, error) => failures.add(tags, error);
-    const comparing = { store, blobs: services.blobs, clock, mirror, source, signal, onFailure };
+    const comparing = { store, blobs: services.blobs, clock, mirror, source, signal, failures };
     const { seen, indexes, same } = await compareTags(comparing, [...kept]);
     this.#same = same.length;
     const wanted = byDigest(seen, new Set(same));

@@ -5,8 +5,8 @@ import { NAME, startPond, startUpstream, type Pond } from './image-scene.js';
 
 const HOUR = 3_600_000;
 
-function staleOf(pond: Pond): unknown[] {
-  return pond.store.tags.page(NAME, '', 9).map(({ tag, staleSince }) => [tag, staleSince]);
+function staleOf(pond: Pond): [string, number | null][] {
+  return pond.store.tags.page(NAME, '', 99).map(({ tag, staleSince }) => [tag, staleSince]);
 }
 
 describe('a run of images that does not compare or bring all', () => {
@@ -62,6 +62,26 @@ describe('a run of images that does not compare or bring all', () => {
       ['1', null],
       ['2', null],
     ]);
+  });
+
+  it('is not given up for tags that are never answered for, however many, while others are', async () => {
+    const upstream = await startUpstream();
+    const tags = Array.from({ length: 48 }, (_, index) => `t${index + 10}`);
+    await upstream.push(buildImage({ seed: 'before' }), ...tags);
+    const pond = await startPond(upstream.faulty.url, { stillClock: true });
+    await pond.sync();
+    const image = buildImage({ seed: 'after' });
+    await upstream.push(image, ...tags);
+    const broken = tags.filter((_, index) => index % 4 === 0);
+    for (const reference of broken)
+      upstream.faulty.inject({ on: { reference }, action: { do: 'answer', status: 500 } });
+    pond.clock.now += HOUR;
+    const { message } = await pond.sync();
+    expect(message).toMatch(/^12 tags did not come: /);
+    expect(staleOf(pond).filter(([, since]) => since !== null)).toEqual(broken.map((tag) => [tag, pond.clock.now]));
+    for (const tag of tags)
+      if (!broken.includes(tag)) expect(pond.store.tags.get(NAME, tag)?.digest).toBe(image.digest);
+    expect(pond.images.troubleSince('up.test')).toBeNull();
   });
 
   it('tells it of the registry alone where that cannot be reached', async () => {
