@@ -7,8 +7,12 @@ import { addPull, countPulls, dropPull, recentPulls, timeOfRoom } from './regist
 /** For whom a request is made: a client that waits, or a sync, which has time. */
 export type Urgency = 'sync' | 'on-demand';
 
-/** Where a budget is kept over a restart. The text is one line that only this file writes and reads. */
+/**
+ * Where a budget is kept over a restart, and shared with others of the same registry and account. The text is one line
+ * that only this file writes and reads.
+ */
 export interface BudgetMemory {
+  /** What was saved last, by whomever; asked often. */
   load(): string | undefined;
   save(text: string): void;
 }
@@ -71,6 +75,8 @@ const WINDOW_WITHOUT_WORD = 3600;
  */
 export class RegistryBudget {
   #known: KnownLimits | null = null;
+  /** That of which `#known` was read, or as which it was saved. */
+  #text: string | undefined;
   #inFlight = 0;
   /** How often the registry has said what is left. */
   #told = 0;
@@ -227,7 +233,7 @@ export class RegistryBudget {
     const window = (budget?.window ?? 0) * 1000;
     this.#known = {
       ...known,
-      pulls: budget ? addPull(recentPulls(known.pulls, now, window), now, window) : [],
+      pulls: budget ? addPull(recentPulls(known.pulls, now, window), now, window) : known.pulls,
       said: known.said && { ...known.said, remaining: Math.max(0, known.said.remaining - 1) },
     };
     if (budget || known.said) this.#save();
@@ -239,7 +245,7 @@ export class RegistryBudget {
     const isSaid = said !== null && told === this.#told;
     this.#known = {
       ...known,
-      pulls: dropPull(known.pulls),
+      pulls: this.options.budget ? dropPull(known.pulls) : known.pulls,
       said: isSaid ? { ...said, remaining: Math.min(said.limit, said.remaining + 1) } : said,
     };
     if (this.options.budget || isSaid) this.#save();
@@ -287,10 +293,14 @@ export class RegistryBudget {
   }
 
   #limits(): KnownLimits {
-    return (this.#known ??= parseLimits(this.options.memory.load()));
+    const text = this.options.memory.load();
+    if (this.#known && text === this.#text) return this.#known;
+    this.#text = text;
+    return (this.#known = parseLimits(text));
   }
 
   #save(): void {
-    this.options.memory.save(JSON.stringify(this.#limits()));
+    this.#text = JSON.stringify(this.#known);
+    this.options.memory.save(this.#text);
   }
 }

@@ -2,13 +2,11 @@ import type { Registry } from '../../../core/oci/image-mirror.js';
 import type { BudgetState } from '../../../core/oci/rate-limit.js';
 import type { Store } from '../../../store/open.js';
 import type { ImageSource } from './image-source.js';
-import { RegistryBudget } from './registry-budget.js';
+import { RegistryBudget, type BudgetMemory } from './registry-budget.js';
 import { RegistryClient } from './registry-client.js';
 import { RegistryCredentials } from './registry-credentials.js';
 
 interface Entry {
-  /** What the client was made for. */
-  readonly made: string;
   readonly source: ImageSource;
   readonly client: RegistryClient;
   readonly budget: RegistryBudget;
@@ -20,11 +18,15 @@ export interface RegistryClientsOptions {
   readonly userAgent?: string;
 }
 
-/** One client a registry, made when it is first needed and anew when its settings have changed. */
+/**
+ * One client a registry, made when it is first needed, and another one when its settings have changed: a run that began
+ * before goes on with its own, beside clients and runs that begin afterwards.
+ */
 export class RegistryClients {
+  /** By the settings that they were made for. */
   readonly #entries = new Map<string, Entry>();
-  /** Those whose settings have changed: what they are doing goes on. */
-  readonly #retired = new Set<RegistryClient>();
+  /** By registry and account, whatever the settings are. */
+  readonly #memories = new Map<string, BudgetMemory>();
 
   constructor(private readonly options: RegistryClientsOptions) {}
 
@@ -38,30 +40,39 @@ export class RegistryClients {
   }
 
   async close(): Promise<void> {
-    const clients = [...this.#retired, ...[...this.#entries.values()].map(({ client }) => client)];
-    await Promise.all(clients.map((client) => client.close()));
+    await Promise.all([...this.#entries.values()].map(({ client }) => client.close()));
   }
 
   #entryOf(registry: Registry): Entry {
-    const made = JSON.stringify([registry.url, registry.credentials, registry.budget, registry.privateAddresses]);
-    const known = this.#entries.get(registry.name);
-    if (known?.made === made) return known;
-    if (known) this.#retired.add(known.client);
-    const entry = this.#make(registry, made);
-    this.#entries.set(registry.name, entry);
+    const { name, url, credentials, budget, privateAddresses } = registry;
+    const key = JSON.stringify([name, url, credentials, budget, privateAddresses]);
+    const entry = this.#entries.get(key) ?? this.#make(registry);
+    this.#entries.set(key, entry);
     return entry;
   }
 
-  #make(registry: Registry, made: string): Entry {
-    const { store, clock, userAgent } = this.options;
-    const account = accountOf(registry);
-    const memory = {
-      load: () => store.registryLimits.get(registry.name, account),
-      save: (text: string) => store.registryLimits.set(registry.name, account, text),
-    };
+  #make(registry: Registry): Entry {
+    const { clock, userAgent } = this.options;
+    const memory = this.#memoryOf(registry.name, accountOf(registry));
     const budget = new RegistryBudget({ registry: registry.name, budget: registry.budget, clock, memory });
     const client = new RegistryClient({ registry, budget, clock, ...(userAgent ? { userAgent } : {}) });
-    return { made, budget, client, source: { name: registry.name, client } };
+    return { budget, client, source: { name: registry.name, client } };
+  }
+
+  /** What one client learns of the limits, those of other settings know. */
+  #memoryOf(registry: string, account: string): BudgetMemory {
+    const { registryLimits } = this.options.store;
+    const key = JSON.stringify([registry, account]);
+    let text = registryLimits.get(registry, account);
+    const memory = this.#memories.get(key) ?? {
+      load: () => text,
+      save: (next: string) => {
+        text = next;
+        registryLimits.set(registry, account, next);
+      },
+    };
+    this.#memories.set(key, memory);
+    return memory;
   }
 }
 
