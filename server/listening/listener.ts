@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { chmod } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server as HttpServer, type ServerOptions } from 'node:http';
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
-import type { Socket } from 'node:net';
+import type { ListenOptions, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
 import { MillpondError, systemCode } from '../../core/errors.js';
@@ -33,6 +33,8 @@ export interface ListenerParts {
 }
 
 const HEADERS_TIMEOUT_MS = 20_000;
+/** Connections that the kernel keeps until they are taken; those of a rush that find no room wait a second and more. */
+const BACKLOG = 4096;
 const LOOK_FOR_IDLE_EVERY_MS = 200;
 const LOOK_AT_FILES_EVERY_MS = 5_000;
 /** A connection on which nothing moves for so long is closed: a reader that has stopped holds a file open. */
@@ -190,8 +192,7 @@ export class Listener {
     const { place } = this.wanted;
     if (place.kind === 'unix') await clearSocketPath(place.path);
     try {
-      if (place.kind === 'passed') server.listen({ fd: place.descriptor });
-      else server.listen(place.kind === 'unix' ? { path: place.path } : { host: place.host, port: place.port });
+      server.listen({ ...whereOf(place), backlog: BACKLOG });
       await once(server, 'listening');
       const bound = server.address();
       if (place.kind === 'tcp' && bound && typeof bound === 'object') this.#taken = { ...place, port: bound.port };
@@ -211,6 +212,11 @@ export class Listener {
     const { place, mode } = this.wanted;
     if (place.kind === 'unix') await chmod(place.path, mode);
   }
+}
+
+function whereOf(place: Place): ListenOptions & { fd?: number } {
+  if (place.kind === 'passed') return { fd: place.descriptor };
+  return place.kind === 'unix' ? { path: place.path } : { host: place.host, port: place.port };
 }
 
 /** The connection that carries a TLS one. Node has no public name for it; without it, nothing is served over TLS. */
