@@ -8,6 +8,7 @@ import { reconcile, type ReconcileOptions } from '../content/reconcile.js';
 import { createLog, type Log } from '../platform/log.js';
 import { packageVersion } from '../platform/package-root.js';
 import { endProcesses, processesWithEnvironment } from '../platform/processes.js';
+import { AccessLog } from '../server/access-log.js';
 import { createServer, type Server } from '../server/app.js';
 import { openControlSocket } from '../server/control-socket.js';
 import { createControlHandler } from '../server/control.js';
@@ -41,6 +42,8 @@ export interface App {
   stop(): Promise<void>;
   /** @throws MillpondError invalid, and then nothing has changed */
   reload(): Promise<{ changed: string[] }>;
+  /** Opens the access log by its name again, after it was moved away. */
+  reopenLogs(): void;
 }
 
 /** What has to be taken back when the start fails, in reverse order. */
@@ -68,7 +71,7 @@ async function start(options: AppOptions, undo: Undo): Promise<App> {
   const images = await openImages({ settings: () => settings, store, layout, clock, log });
   undo.push(() => images.stop());
   const engine = openEngine({ settings, store, layout, trees, log, clock, images: images.services }, undo);
-  const statistics = openStatistics({ store, clock, log }, undo);
+  const statistics = openStatistics({ store, clock, log }, settings, undo);
   const hashes = openHashes({ settings: () => settings, store, layout, trees, clock, log }, undo);
   const rsync = openRsyncDaemon({ settings: () => settings, layout, trees, log, clock }, statistics.counts, undo);
 
@@ -77,7 +80,7 @@ async function start(options: AppOptions, undo: Undo): Promise<App> {
     ...{ settings: () => settings, store, engine, trees, layout, clock, log, version: packageVersion() },
     hashes: hashes.parts,
     ...{ images: images.parts, imageStatistics: images.statistics, imagePulls: images.pulls },
-    statistics: statistics.counts,
+    ...{ statistics: statistics.counts, accessLog: statistics.accessLog },
     rsync: () => rsync.view(),
     ready: () => ready,
   };
@@ -89,6 +92,7 @@ async function start(options: AppOptions, undo: Undo): Promise<App> {
 
   const reload = reloader({
     ...{ configFile: options.configFile, reconcileWith: disk.reconcileWith, engine, images, listeners, rsync, log },
+    accessLog: statistics.accessLog,
     settings: () => settings,
     use: (next) => {
       settings = next;
@@ -110,7 +114,7 @@ async function start(options: AppOptions, undo: Undo): Promise<App> {
     ready = false;
     return settings.grace * 1000;
   });
-  return { addresses, reload, stop };
+  return { addresses, reload, reopenLogs: () => statistics.accessLog.reopen(), stop };
 }
 
 /** What is stopped, in the order in which the parts need each other. */
@@ -122,7 +126,7 @@ interface Stoppable {
   readonly control: { stop(): Promise<void> };
   readonly images: { stop(): Promise<void> };
   readonly hashes: { stop(): Promise<void> };
-  readonly statistics: { stop(): void };
+  readonly statistics: { stop(): Promise<void> };
   readonly disk: Awaited<ReturnType<typeof openDisk>>;
 }
 
@@ -138,7 +142,7 @@ function stopper(parts: Stoppable, begin: () => number): () => Promise<void> {
     await images.stop();
     await hashes.stop();
     await server.ended();
-    statistics.stop();
+    await statistics.stop();
     disk.store.close();
     await disk.companion?.stop();
     disk.lock.release();
@@ -146,14 +150,19 @@ function stopper(parts: Stoppable, begin: () => number): () => Promise<void> {
   return () => (stopping ??= stop());
 }
 
-/** What is counted of all that is served, and what writes it down. */
-function openStatistics(parts: Omit<KeeperOptions, 'statistics'>, undo: Undo) {
+/** What is counted and logged of all that is served, and what writes it down. */
+function openStatistics(parts: Omit<KeeperOptions, 'statistics'>, { accessLog: settings }: Settings, undo: Undo) {
+  const accessLog = new AccessLog(parts);
+  accessLog.apply(settings);
   const counts = new Statistics();
   const keeper = new StatisticsKeeper({ ...parts, statistics: counts });
   keeper.start();
-  const stop = (): void => keeper.stop();
+  async function stop(): Promise<void> {
+    keeper.stop();
+    await accessLog.stop();
+  }
   undo.push(stop);
-  return { counts, stop };
+  return { counts, accessLog, stop };
 }
 
 function openEngine(parts: Omit<SyncEngineOptions, 'random'>, undo: Undo): SyncEngine {

@@ -21,10 +21,11 @@ function entries({
   sync,
   listen,
   files,
+  accessLog,
   data,
   grace,
 }: Settings): Map<string, unknown> {
-  const found = new Map<string, unknown>(Object.entries({ data, grace }));
+  const found = new Map<string, unknown>(Object.entries({ data, grace, access_log: accessLog }));
   for (const [section, values] of Object.entries({ site, sync, listen, files, proxies, registry }))
     for (const [key, value] of Object.entries(values)) found.set(`${section}.${key}`, value);
   for (const [name, zone] of zones) found.set(`zones.${name}`, zone);

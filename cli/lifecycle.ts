@@ -6,6 +6,8 @@ export interface Running {
   stop(): Promise<void>;
   /** Applies a changed configuration. @throws MillpondError, and then nothing has changed */
   reload(): Promise<{ changed: readonly string[] }>;
+  /** Opens its logs by their names again. */
+  reopenLogs(): void;
 }
 
 /** One Ctrl-C can come twice: from the terminal, and passed on by npm. Milliseconds. */
@@ -14,14 +16,16 @@ const SIGNAL_NUMBERS: Partial<Record<NodeJS.Signals, number>> = { SIGINT: 2, SIG
 
 /**
  * Starts, and resolves when a SIGTERM or SIGINT has stopped it again; a second one ends the process at once, SIGHUP
- * reloads. Signals are heard before `start` is called, so that none of them leaves it half started.
+ * reloads, SIGUSR1 opens logs again. Signals are heard before `start` is called, so that none of them leaves it half started.
  */
 export async function runUntilSignal(context: CliContext, start: () => Promise<Running>): Promise<void> {
   const { signals } = context;
   let running: Running | undefined;
   const onHangup = (): void => void (running && reload(context, running));
+  const onReopen = (): void => running?.reopenLogs(); // without a listener, Node would open its debugger
   const stop = stopSignal(context);
   signals.on('SIGHUP', onHangup);
+  signals.on('SIGUSR1', onReopen);
   try {
     running = await start();
     await stop.asked;
@@ -29,6 +33,7 @@ export async function runUntilSignal(context: CliContext, start: () => Promise<R
     await running.stop();
   } finally {
     signals.off('SIGHUP', onHangup);
+    signals.off('SIGUSR1', onReopen);
     stop.ignore();
   }
 }

@@ -1,9 +1,11 @@
+import { isDeepStrictEqual } from 'node:util';
 import { loadSettings } from '../config/load.js';
 import type { Settings } from '../config/settings.js';
 import { hideFromPublic } from '../content/publish.js';
 import { settleMirror, showMirror, type ReconcileOptions } from '../content/reconcile.js';
 import { messageOf, MillpondError } from '../core/errors.js';
 import type { Log } from '../platform/log.js';
+import type { AccessLog } from '../server/access-log.js';
 import type { HttpListeners } from '../server/listening/listeners.js';
 import type { RsyncDaemon } from '../server/rsync-daemon/rsync-daemon.js';
 import type { SyncEngine } from '../sync/engine.js';
@@ -16,6 +18,7 @@ export interface ReloadParts {
   readonly engine: SyncEngine;
   readonly images: Pick<ImageApp, 'apply'>;
   readonly listeners: HttpListeners;
+  readonly accessLog: AccessLog;
   readonly rsync: RsyncDaemon;
   readonly log: Log;
   settings(): Settings;
@@ -44,7 +47,7 @@ async function reload(parts: ReloadParts): Promise<{ changed: string[] }> {
     throw new MillpondError('invalid', `data: "${next.data}" cannot be changed while Millpond runs`, {
       hint: 'Stop Millpond, move the folder, and start it again.',
     });
-  const addresses = await listenOn(next, before, parts);
+  const addresses = await openAll(next, before, parts);
   // from here nothing is refused any more: what one mirror lacks on the disk must not keep the rest from its settings
   await showNewMirrors(next, before, parts);
   parts.use(next);
@@ -54,6 +57,18 @@ async function reload(parts: ReloadParts): Promise<{ changed: string[] }> {
   await hideRemovedMirrors(next, before, parts);
   parts.log.info({ changed, addresses }, 'the configuration was read again');
   return { changed };
+}
+
+/** The access log and all addresses, or what there was before. Returns the base URLs. */
+async function openAll(next: Settings, before: Settings, parts: ReloadParts): Promise<string[]> {
+  if (isDeepStrictEqual(next.accessLog, before.accessLog)) return listenOn(next, before, parts);
+  parts.accessLog.apply(next.accessLog);
+  try {
+    return await listenOn(next, before, parts);
+  } catch (error) {
+    await orLog(parts, 'the access log is lost', () => parts.accessLog.apply(before.accessLog));
+    throw error;
+  }
 }
 
 /** All addresses or none: where one cannot be taken, those of before are listened on. Returns the base URLs. */
@@ -89,7 +104,7 @@ async function hideRemovedMirrors(next: Settings, before: Settings, parts: Reloa
   }
 }
 
-async function orLog({ log }: ReloadParts, sentence: string, work: () => Promise<void>): Promise<void> {
+async function orLog({ log }: ReloadParts, sentence: string, work: () => Promise<void> | void): Promise<void> {
   try {
     await work();
   } catch (error) {

@@ -59,7 +59,7 @@ function globalModule({ listen, mirrors }: RawSettings): Problem[] {
 
 /** Fills in what depends on the file's place and on this machine: paths, processor cores, time zone, names. */
 export function resolveSettings(raw: RawSettings, file: string): Settings {
-  const { site, sync } = raw;
+  const { site, sync, access_log: accessLog } = raw;
   const mirrors = Object.entries(raw.mirrors).map(
     ([name, mirror]) => [name, resolveMirror(name, mirror, file)] as const,
   );
@@ -76,6 +76,7 @@ export function resolveSettings(raw: RawSettings, file: string): Settings {
       bandwidth: sync.bandwidth ?? null,
       keep: sync.keep,
     },
+    accessLog: accessLog ? { ...accessLog, file: resolve(dirname(file), accessLog.file) } : null,
     files: { hashOver: raw.files.hash_over.bytes, hashRate: raw.files.hash_rate },
     zones: resolveZones(raw.zones),
     proxies: raw.proxies,

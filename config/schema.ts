@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { parseRate, parseShare, parseSize } from '../core/units.js';
+import { accessLog } from './access-log-schema.js';
 import * as field from './fields.js';
 import { files } from './files-schema.js';
 import { images } from './image-schema.js';
@@ -75,6 +76,7 @@ export const schema = field.section({
     }),
   sync,
   files,
+  access_log: accessLog,
   grace: field
     .duration('0s', '1d', { description: 'How long downloads may go on when the program is stopped.' })
     .prefault('30s'),

@@ -18,6 +18,8 @@ export interface Settings {
   readonly listen: ListenSettings;
   readonly sync: SyncSettings;
   readonly files: FileSettings;
+  /** The log of what clients ask for; null is none. */
+  readonly accessLog: AccessLogSettings | null;
   /** By name; all clients that are in none of their networks are in the zone `public`, which may be missing here. */
   readonly zones: ReadonlyMap<string, Zone>;
   readonly proxies: TrustedProxies;
@@ -105,6 +107,15 @@ export interface FileSettings {
   readonly hashOver: number | null;
   /** Bytes a second that are read for that at most. */
   readonly hashRate: number;
+}
+
+/** How what clients ask for is logged. */
+export interface AccessLogSettings {
+  /** Absolute path. */
+  readonly file: string;
+  readonly format: 'combined' | 'json';
+  /** How much of a client's address is written: its network, all of it, or nothing. */
+  readonly addresses: 'truncated' | 'full' | 'none';
 }
 
 /** Rules of the registry that this server is. */

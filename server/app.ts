@@ -92,7 +92,8 @@ function openRoads(
   parts: { app: Express; gate: Gate; clientOf: ClientOf; misses: WeakMap<IncomingMessage, Miss> },
 ) {
   const { app, gate, clientOf, misses } = parts;
-  const answers = new HttpAnswers({ statistics: deps.statistics, clientOf, clock: () => deps.clock() });
+  const { statistics, accessLog } = deps;
+  const answers = new HttpAnswers({ statistics, accessLog, clientOf, clock: () => deps.clock() });
   const files = fileHandlerFor(deps, answers);
   const images = imagesRoad(deps, answers, clientOf);
 

@@ -3,7 +3,10 @@ import { PAGES_PART, REGISTRY_PART } from '../core/traffic.js';
 import type { Statistics, TrafficTotal } from './statistics/statistics.js';
 
 /** Counters of what was served since the program began. Returns what sets them anew; called once a scrape. */
-export function addTrafficMetrics(registry: Registry, statistics: Statistics): () => void {
+export function addTrafficMetrics(
+  registry: Registry,
+  { statistics, accessLog }: { readonly statistics: Statistics; readonly accessLog: { readonly dropped: number } },
+): () => void {
   const registers = [registry];
   const answers = new Counter({
     name: 'millpond_http_responses_total',
@@ -28,7 +31,14 @@ export function addTrafficMetrics(registry: Registry, statistics: Statistics): (
     help: 'Bytes that were sent, by zone of the client, family of its address and protocol.',
     ...{ labelNames, registers },
   });
+  const dropped = new Counter({
+    name: 'millpond_access_log_dropped_total',
+    help: 'Lines of the access log that the disk did not take.',
+    registers,
+  });
   return () => {
+    dropped.reset();
+    dropped.inc(accessLog.dropped);
     for (const counter of [answers, served, requests, bytes]) counter.reset();
     for (const total of statistics.totals()) {
       const { part, zone, family, protocol } = total;

@@ -69,6 +69,7 @@ export function createMetrics(
     readonly imageStatistics?: ImageStatistics | null;
     readonly imagePulls: { readonly totals: PullTotals };
     readonly statistics: Statistics;
+    readonly accessLog: { readonly dropped: number };
     rsync?(): RsyncDaemonView | null;
     eventClients(): number;
   },
@@ -88,7 +89,7 @@ export function createMetrics(
   });
   const setRepositoryGauges = addRepositoryGauges(registry, deps);
   const setImageMetrics = addImageMetrics(registry, deps);
-  const setTraffic = addTrafficMetrics(registry, deps.statistics);
+  const setTraffic = addTrafficMetrics(registry, deps);
   addStorageGauge(registry, deps);
   addRsyncMetrics(registry, () => deps.rsync?.() ?? null);
   countRuns(registry, deps.engine);

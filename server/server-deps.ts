@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { FileHashes } from '../content/file-hashes.js';
 import type { Layout } from '../content/layout.js';
 import type { PublishedTrees } from '../content/published-trees.js';
+import type { AccessLog } from './access-log.js';
 import type { ImageStatistics } from '../core/oci/image-statistics.js';
 import type { StatusDeps } from './mirror-status.js';
 import type { PullTotals } from './oci/pull-counter.js';
@@ -18,6 +19,7 @@ export interface ServerDeps extends StatusDeps {
   readonly version: string;
   readonly images: ImageParts;
   readonly statistics: Statistics;
+  readonly accessLog: AccessLog;
   /** How upstream registries are used; null, or not given, where nobody counts. */
   readonly imageStatistics?: ImageStatistics | null;
   /** What was pulled of images so far. */

@@ -73,6 +73,7 @@ async function start(context: CliContext, configFile: string, source: Source): P
   const refresh = setInterval(() => void refreshed(context, repository, env), REFRESH_EVERY_MS);
   return {
     reload: () => app.reload(),
+    reopenLogs: () => app.reopenLogs(),
     stop() {
       clearInterval(refresh);
       return app.stop();

@@ -5,7 +5,9 @@ import { runUntilSignal } from '../lifecycle.js';
 export function addServe(program: Command, context: CliContext): void {
   program
     .command('serve')
-    .description('run Millpond until SIGTERM or Ctrl-C; SIGHUP reloads the configuration')
+    .description(
+      'run Millpond until SIGTERM or Ctrl-C; SIGHUP reloads the configuration, SIGUSR1 opens the access log again',
+    )
     .action(async () => {
       const configFile = context.configFile();
       // loaded here, since the other commands are quicker without it

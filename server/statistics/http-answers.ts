@@ -1,6 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import { PAGES_PART, REGISTRY_PART, type Family, type Protocol } from '../../core/traffic.js';
 import type { Client, ClientOf } from '../clients/client-finder.js';
+import type { AccessEntry } from '../access-line.js';
+import type { AccessLog } from '../access-log.js';
 import { bytesLeft } from '../files/body-writer.js';
 import type { ServedEvent } from '../files/handler.js';
 import { mirrorAskedFor } from '../files/request-target.js';
@@ -9,10 +11,14 @@ import type { Statistics } from './statistics.js';
 
 export interface HttpAnswersOptions {
   readonly statistics: Statistics;
+  readonly accessLog: Pick<AccessLog, 'isOn' | 'add'>;
   readonly clientOf: ClientOf;
   /** Milliseconds since the epoch. */
   clock(): number;
 }
+
+/** What of an answer is logged beside what the request says itself. */
+type CountedAnswer = Pick<AccessEntry, 'family' | 'protocol' | 'at' | 'status' | 'bytes'>;
 
 /** An answer that is on its way. */
 interface Running {
@@ -49,13 +55,9 @@ export class HttpAnswers {
 
   /** An answer of a published tree has ended. */
   served({ request, mirror, method, segments, status, bytes }: ServedEvent): void {
-    const { statistics } = this.options;
-    const at = this.options.clock();
-    const who = whoOf(request, this.#clientOf(request), mirror);
-    statistics.countAnswer(at, who, status, bytes - this.end(request));
-    statistics.countAgent(at, request.headers['user-agent']);
+    const at = this.#count(request, { status, bytes, part: mirror });
     const isFile = (status === 200 || status === 206) && method === 'GET' && !isFolder(request.url);
-    if (isFile) statistics.countFile(at, mirror, segments, { requests: 1, bytes });
+    if (isFile) this.options.statistics.countFile(at, mirror, segments, { requests: 1, bytes });
   }
 
   /** The registry's answer has ended. */
@@ -71,14 +73,23 @@ export class HttpAnswers {
 
   /** Counts an answer that was written in one piece just now. */
   answered(request: Asked, status: number, bytes: number, mirror: string = PAGES_PART): void {
-    const at = this.options.clock();
-    const who = whoOf(request, this.#clientOf(request), mirror);
-    this.options.statistics.countAnswer(at, who, status, bytes - this.end(request));
-    this.options.statistics.countAgent(at, request.headers['user-agent']);
+    this.#count(request, { status, bytes, part: mirror });
   }
 
   #answered(request: Asked, response: ServerResponse, part: string): void {
     this.answered(request, response.statusCode, bytesLeft(response) ?? bytesOfWhole(request, response), part);
+  }
+
+  /** Counts and logs one answer. Returns when that was. */
+  #count(request: Asked, { status, bytes, part }: { status: number; bytes: number; part: string }): number {
+    const { statistics, accessLog } = this.options;
+    const at = this.options.clock();
+    const client = this.#clientOf(request);
+    const who = whoOf(request, client, part);
+    statistics.countAnswer(at, who, status, bytes - this.end(request));
+    statistics.countAgent(at, request.headers['user-agent']);
+    if (accessLog.isOn) accessLog.add(entryOf(request, client, { ...who, at, status, bytes }));
+    return at;
   }
 
   /** As it was when the answer began: a connection that has gone does not tell any more. */
@@ -98,6 +109,19 @@ export class HttpAnswers {
       running.counted = bytes;
     }
   }
+}
+
+/** What says no version was read by `server/quick`, which reads HTTP/1.1 alone. */
+function entryOf(
+  request: Asked & { readonly httpVersion?: string },
+  client: Client,
+  counted: CountedAnswer,
+): AccessEntry {
+  const { method = '', url: target = '', httpVersion: version = '1.1', headers } = request;
+  const { address, zone } = client;
+  const { family, protocol, at, status, bytes } = counted;
+  const said = { method, target, version, referer: headers.referer, agent: headers['user-agent'] };
+  return { at, address, zone, family, protocol, status, bytes, ...said };
 }
 
 function whoOf(request: Asked, { family, zone, isProxied }: Client, part: string) {

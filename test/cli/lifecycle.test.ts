@@ -18,11 +18,13 @@ function prepare() {
   return { signals, stderr, exits, time, context };
 }
 
-function running(more: Partial<Running> = {}): Running & { stops: number } {
+function running(more: Partial<Running> = {}): Running & { stops: number; reopened: number } {
   const counted = {
     stops: 0,
+    reopened: 0,
     stop: () => Promise.resolve(void counted.stops++),
     reload: () => Promise.resolve({ changed: ['sync.jitter'] }),
+    reopenLogs: () => void counted.reopened++,
     ...more,
   };
   return counted;
@@ -41,6 +43,18 @@ describe('runUntilSignal', () => {
     expect(program.stops).toBe(1);
     expect(exits).toEqual([]);
     expect(signals.eventNames()).toEqual([]);
+  });
+
+  it('opens logs again at SIGUSR1, and goes on', async () => {
+    const { signals, context } = prepare();
+    const program = running();
+    const ended = runUntilSignal(context, () => Promise.resolve(program));
+    signals.emit('SIGUSR1', 'SIGUSR1'); // nothing is open yet
+    await turn();
+    signals.emit('SIGUSR1', 'SIGUSR1');
+    expect([program.reopened, program.stops]).toEqual([1, 0]);
+    signals.emit('SIGTERM', 'SIGTERM');
+    await ended;
   });
 
   it('finishes starting before it stops', async () => {

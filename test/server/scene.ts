@@ -14,6 +14,7 @@ import type { Generation } from '../../core/generation.js';
 import type { TreeMirror } from '../../core/mirror.js';
 import type { ImageStatistics } from '../../core/oci/image-statistics.js';
 import type { Run } from '../../core/run.js';
+import { AccessLog } from '../../server/access-log.js';
 import { createServer, type Server } from '../../server/app.js';
 import type { HashWait } from '../../server/derived/routes.js';
 import type { EventLimits } from '../../server/events.js';
@@ -62,6 +63,7 @@ export interface Scene {
   /** What each warning tells besides its sentence. */
   readonly warned: unknown[];
   readonly statistics: Statistics;
+  readonly accessLog: AccessLog;
   settings: Settings;
   isReady: boolean;
   close(): Promise<void>;
@@ -89,6 +91,7 @@ export async function openScene(
     logged: [] as unknown[],
     warned: [] as unknown[],
     statistics: new Statistics(),
+    accessLog: new AccessLog({ log: { error: () => undefined, info: () => undefined } }),
   };
   const state = { settings: makeSettings(folder, options), isReady: true };
   const log = {
@@ -234,6 +237,7 @@ export function makeSettings(
       bandwidth: null,
       keep: { runs: 30, days: 90 },
     },
+    accessLog: null,
     files: { hashOver: null, hashRate: 25_000_000 },
     zones: new Map(),
     proxies: { trusted: [], header: 'x-forwarded-for' },

@@ -1,0 +1,72 @@
+import ipaddr from 'ipaddr.js';
+import type { AccessLogSettings } from '../config/settings.js';
+import type { Family, Protocol } from '../core/traffic.js';
+
+/** One answer as it is logged. What clients say of themselves is as they sent it. */
+export interface AccessEntry {
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  /** Null where the client came through a Unix socket. */
+  readonly address: string | null;
+  readonly zone: string;
+  readonly family: Family;
+  readonly protocol: Protocol;
+  readonly method: string;
+  readonly target: string;
+  /** As `1.1`. */
+  readonly version: string;
+  readonly status: number;
+  /** Of the body, as they left. */
+  readonly bytes: number;
+  readonly referer: string | undefined;
+  readonly agent: string | undefined;
+}
+
+/** One line with its end: the combined format of Apache and nginx, or a JSON object. Whatever a client sends, it is one line. */
+export function accessLine(entry: AccessEntry, { format, addresses }: Omit<AccessLogSettings, 'file'>): string {
+  const { at, ...facts } = entry;
+  const address = shownAddress(entry.address, addresses);
+  if (format === 'json') return `${JSON.stringify({ time: new Date(at).toISOString(), ...facts, address })}\n`;
+  const { method, target, version, status, bytes, referer, agent } = facts;
+  const request = `${escaped(method)} ${escaped(target)} HTTP/${version}`;
+  const from = escaped(referer ?? '-');
+  return `${address ?? '-'} - - [${clockTime(at)}] "${request}" ${status} ${bytes} "${from}" "${escaped(agent ?? '-')}"\n`;
+}
+
+function shownAddress(address: string | null, addresses: AccessLogSettings['addresses']): string | null {
+  if (address === null || addresses === 'none' || !ipaddr.isValid(address)) return null;
+  const parsed = ipaddr.process(address);
+  if (addresses === 'full') return parsed.toString();
+  const network =
+    parsed instanceof ipaddr.IPv4 ? ipaddr.IPv4.networkAddressFromCIDR(`${parsed.toString()}/24`) : cut(parsed);
+  return network.toString();
+}
+
+function cut(address: ipaddr.IPv6): ipaddr.IPv6 {
+  return new ipaddr.IPv6([...address.parts.slice(0, 3), 0, 0, 0, 0, 0]);
+}
+
+/** As nginx does: quotes, backslashes and all that is not printable ASCII as `\xHH`, so that nobody forges a line. */
+function escaped(text: string): string {
+  return text.replace(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, hexOf);
+}
+
+function hexOf(character: string): string {
+  return Buffer.from(character, character > '\xff' ? 'utf8' : 'latin1')
+    .toString('hex')
+    .replace(/../g, (byte) => `\\x${byte.toUpperCase()}`);
+}
+
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+/** The seconds of a line are mostly those of the line before. */
+const lastClock = { second: -1, text: '' };
+
+/** As `23/Nov/2026:14:02:05 +0000`. */
+function clockTime(at: number): string {
+  const second = Math.floor(at / 1000);
+  if (second === lastClock.second) return lastClock.text;
+  const iso = new Date(at).toISOString();
+  lastClock.second = second;
+  lastClock.text = `${iso.slice(8, 10)}/${MONTHS[Number(iso.slice(5, 7)) - 1] ?? ''}/${iso.slice(0, 4)}:${iso.slice(11, 19)} +0000`;
+  return lastClock.text;
+}
