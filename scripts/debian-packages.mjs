@@ -41,6 +41,7 @@ export const TEST_PACKAGES = [
   { package: 'aria2', probe: 'aria2c' },
   { package: 'python3-libtorrent', probe: '/usr/lib/python3/dist-packages/libtorrent.egg-info' },
   { package: 'openssh-client', probe: 'ssh' },
+  { package: 'openssl', probe: 'openssl' },
   { package: 'openssh-server', probe: 'sshd', service: 'ssh' },
   SKOPEO,
   { package: 'buildah', probe: 'buildah' },
