@@ -5,9 +5,11 @@ import { SLOW_READERS, watchReader, type SlowReaders } from './slow-readers.js';
 
 /** Bytes for which a pace is asked at a time. */
 const PIECE = 256 * 1024;
-/** Milliseconds that a part takes which is sent without a pace, by what the client has taken so far; and its most bytes. */
+/** Milliseconds that a part takes which is sent without a pace, by what the client has taken so far. */
 const PART_MS = 500;
-const LARGEST_PART = 64 * 1024 * 1024;
+/** Bytes of the first such part, and of the largest. */
+const FIRST_PART = 4 * 1024 * 1024;
+const LARGEST_PART = 256 * 1024 * 1024;
 
 export interface KernelSlice {
   readonly response: ServerResponse;
@@ -51,7 +53,7 @@ export async function sendThroughKernel(slice: KernelSlice): Promise<KernelResul
 async function sendAtPace(slice: KernelSlice): Promise<KernelResult> {
   const { response, sender, start, end } = slice;
   const since = performance.now();
-  let part = PIECE;
+  let part = FIRST_PART;
   for (let position = start; position < end;) {
     const pace = paceOf(response);
     const wanted = Math.min(pace ? PIECE : part, end - position);
@@ -63,8 +65,8 @@ async function sendAtPace(slice: KernelSlice): Promise<KernelResult> {
     if (result !== 'sent') return result;
     position += bytes;
     if (response.destroyed && position < end) return 'closed';
-    const acknowledged = sender.passed() - sender.queued();
-    part = Math.min(LARGEST_PART, Math.max(PIECE, Math.floor((acknowledged / (performance.now() - since)) * PART_MS)));
+    const taken = (sender.passed() - sender.queued()) / (performance.now() - since);
+    part = Math.max(PIECE, Math.min(4 * part, LARGEST_PART, Math.floor(taken * PART_MS)));
   }
   return 'sent';
 }
