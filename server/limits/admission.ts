@@ -94,7 +94,7 @@ export class Admission {
     };
   }
 
-  /** The limits of a zone, with the rate that this process may use of it. */
+  /** As configured; of the rate, this process may have a part only. */
   limitsOf(zone: string): ZoneLimits {
     return this.deps.settings().zones.get(zone)?.limits ?? NO_LIMITS;
   }
