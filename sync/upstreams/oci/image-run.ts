@@ -179,8 +179,8 @@ async function bringLate(late: readonly Digest[], pull: ImagePull, failures: Tag
 }
 
 /**
- * Clients of tags that could not be compared or brought learn since when that is so. What is wrong with the whole
- * registry is known of that; what is about this repository or our account is about all tags that were not compared.
+ * Clients of tags that could not be compared or brought learn since when that is so. That no answer came is known of the
+ * whole registry; an answer may be about this repository or our account, and is about all tags that were not compared.
  */
 function markStale(
   { store, mirror, clock }: ImageRunContext,
@@ -189,7 +189,7 @@ function markStale(
   const at = clock();
   store.transaction(() => {
     for (const tag of failures.names) store.tags.setStale(mirror.name, tag, at);
-    if (error instanceof RegistryFailure && !isOfRegistry(error))
+    if (error instanceof RegistryFailure && (error.status !== null || !isOfRegistry(error)))
       store.tags.setUncheckedStale(mirror.name, { since, at });
   });
 }

@@ -2,6 +2,7 @@ import { eachLimited } from '../../../content/each-limited.js';
 import type { Digest } from '../../../core/oci/digest.js';
 import type { ImageRunContext } from './image-context.js';
 import { RegistryFailure } from './registry-failure.js';
+import { endsTheRun } from './tag-failures.js';
 import { DEEPEST_INDEX } from './wanted-parts.js';
 
 /** An image is signed soon after its tag has moved, if at all. Milliseconds. */
@@ -24,7 +25,9 @@ export async function lateReferrers(
   const { store, mirror, images, log } = context;
   const { client } = images.sourceOf(mirror.registry);
   const late: Digest[] = [];
+  let isOver = false;
   await eachLimited(dueDigests(context, same), ASKED_AT_ONCE, async (digest) => {
+    if (isOver) return;
     try {
       const found = await client.referrers(mirror.repository, digest, { signal, urgency: 'sync' });
       images.referrers.asked(mirror.name, digest);
@@ -32,6 +35,7 @@ export async function lateReferrers(
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof RegistryFailure)) throw error;
+      isOver ||= endsTheRun(error);
       log.write(`What is about ${digest} is not known: ${error.message}`); // asked again by the next run
     }
   });

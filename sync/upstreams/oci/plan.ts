@@ -10,7 +10,7 @@ import type { Store } from '../../../store/open.js';
 import { byDigest, chooseTags, compareTags, cosignTags, tagsBeyond } from './compare-tags.js';
 import type { ImageServices } from './image-services.js';
 import { RegistryFailure } from './registry-failure.js';
-import { TagFailures } from './tag-failures.js';
+import { endsTheRun, TagFailures } from './tag-failures.js';
 import { DEEPEST_INDEX, readKnown, wantedParts, type ReadManifest } from './wanted-parts.js';
 
 export interface PlanOptions {
@@ -100,9 +100,8 @@ class Planning {
     try {
       await this.#walk(digest, 0);
     } catch (error) {
-      const isOfOneTag =
-        error instanceof OciError || (error instanceof RegistryFailure && error.kind !== 'rate-limited');
-      if (!isOfOneTag) throw error;
+      const isOfOneTag = error instanceof OciError || error instanceof RegistryFailure;
+      if (!isOfOneTag || endsTheRun(error)) throw error;
       this.#problems.push(`${tags.join(', ')}: ${messageOf(error)}.`);
       this.#isExact = false;
     }

@@ -8,6 +8,11 @@ const ENDS_THE_RUN: ReadonlySet<RegistryFailureKind> = new Set(['rate-limited', 
 const MOST_IN_A_ROW = 10;
 const MOST_NAMED = 3;
 
+/** Whether asking the registry for something else would come to the same. */
+export function endsTheRun(error: unknown): boolean {
+  return error instanceof RegistryFailure && ENDS_THE_RUN.has(error.kind);
+}
+
 /** Tags that did not come, which does not stop the others. */
 export class TagFailures {
   readonly #failed = new Map<string, RegistryFailure | OciError>();
@@ -29,7 +34,7 @@ export class TagFailures {
     if (!(error instanceof RegistryFailure) && !(error instanceof OciError)) throw error;
     if (error instanceof RegistryFailure) {
       this.#inARow = error.kind === 'unavailable' ? this.#inARow + 1 : 0;
-      if (ENDS_THE_RUN.has(error.kind) || this.#inARow >= MOST_IN_A_ROW) throw error;
+      if (endsTheRun(error) || this.#inARow >= MOST_IN_A_ROW) throw error;
     }
     for (const tag of tags) {
       this.#failed.set(tag, error);

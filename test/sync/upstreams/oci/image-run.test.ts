@@ -189,6 +189,18 @@ describe('a run of images', () => {
     expect(asked()).toBe(daily + 1);
   });
 
+  it('asks no more what is signed late once the registry wants to be left alone, and is in step all the same', async () => {
+    const upstream = await startUpstream();
+    for (let tag = 1; tag <= 8; tag++) await upstream.push(buildImage({ seed: `late ${tag}` }), String(tag));
+    const pond = await startPond(upstream.faulty.url, { mirror: { referrers: true }, stillClock: true });
+    await pond.sync();
+    pond.clock.now += 25 * HOUR;
+    upstream.faulty.inject({ on: { kind: 'referrers' }, action: tooManyRequests(20_000) });
+    const run = await pond.sync();
+    expect(run).toMatchObject({ outcome: 'unchanged' });
+    expect(pond.log(run).match(/ is not known: /g)?.length).toBeLessThanOrEqual(4);
+  });
+
   it('brings what is signed late of one platform only, and costs HEADs alone while no question is due', async () => {
     const upstream = await startUpstream();
     const index = twoPlatforms('late child');

@@ -48,6 +48,16 @@ describe('planImages', () => {
     expect(upstream.faulty.requests({ kind: 'manifest' }).map(({ method }) => method)).toEqual(['HEAD', 'HEAD']);
   });
 
+  it('ends, and says why, where the next question would come to the same', async () => {
+    const upstream = await startUpstream();
+    for (const tag of ['1', '2', '3']) await upstream.push(buildImage({ seed: tag }), tag);
+    const pond = await startPond(upstream.faulty.url);
+    upstream.faulty.inject({ on: { kind: 'manifest', method: 'GET' }, action: { do: 'cut', after: 0 } });
+    const plan = await planOf(pond);
+    expect(plan).toMatchObject({ pulls: 1, spent: 0, isExact: false, problems: [expect.stringContaining('up.test')] });
+    expect(upstream.faulty.requests({ kind: 'manifest', method: 'GET' })).toHaveLength(1);
+  });
+
   it('tells what would go, and what could not be looked at', async () => {
     const upstream = await startUpstream();
     await upstream.push(buildImage({ seed: 'some' }), 'stays', 'goes', 'bad');

@@ -84,6 +84,22 @@ describe('a run of images that does not compare or bring all', () => {
     expect(pond.images.troubleSince('up.test')).toBeNull();
   });
 
+  it('tells it of all tags where the registry answers that it cannot, also when it gives others what they want', async () => {
+    const upstream = await startUpstream();
+    await upstream.push(buildImage({ seed: 'broken' }), '1', '2');
+    const pond = await startPond(upstream.faulty.url, { stillClock: true });
+    await pond.sync();
+    const since = (pond.clock.now += HOUR);
+    upstream.faulty.inject({ on: { kind: 'tags' }, action: { do: 'answer', status: 500 } });
+    expect(await pond.sync()).toMatchObject({ outcome: 'failed', failure: 'connect' });
+    pond.images.services.health.answered('up.test');
+    expect(pond.images.troubleSince('up.test')).toBeNull();
+    expect(staleOf(pond)).toEqual([
+      ['1', since],
+      ['2', since],
+    ]);
+  });
+
   it('tells it of the registry alone where that cannot be reached', async () => {
     const upstream = await startUpstream();
     await upstream.push(buildImage({ seed: 'down' }), '1');
