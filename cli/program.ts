@@ -3,6 +3,7 @@ import { MillpondError } from '../core/errors.js';
 import { packageVersion } from '../platform/package-root.js';
 import { addCancel } from './commands/cancel.js';
 import { addCheck } from './commands/check.js';
+import { addFront } from './commands/front.js';
 import { addImages } from './commands/images.js';
 import { addInit } from './commands/init.js';
 import { addLogs } from './commands/logs.js';
@@ -22,7 +23,7 @@ import { printable } from './printable.js';
 /** In the order in which the help lists them. */
 const COMMANDS = [
   ...[addServe, addQuickstart, addInit, addCheck, addSchema, addStatus, addSync, addCancel, addPause, addResume],
-  ...[addLogs, addRollback, addReload, addImages, addToken],
+  ...[addLogs, addRollback, addReload, addImages, addToken, addFront],
 ] as const;
 
 const USAGE_EXIT = 2;

@@ -23,3 +23,12 @@ export function cacheControlOf(segments: readonly RawName[]): string {
   if (INDEX_NAMES.test(name) || folders.some((folder) => INDEX_FOLDERS.has(folder))) return INDEX_CACHE;
   return ORDINARY;
 }
+
+/** The same as regular expressions for other programs, of `/<mirror>/<path>`; the first that matches decides. */
+export const CACHE_PATTERNS: readonly (readonly [pattern: string, value: string])[] = [
+  ['^/[^/]+/(?:.*/)?by-hash/[^/]+/[0-9a-f]{32,128}$', IMMUTABLE],
+  ['^/[^/]+/(?:.*/)?pool/.*\\.(?:u?deb|ddeb|rpm)$', IMMUTABLE],
+  [`^/[^/]+/(?:.*/)?(?:${[...INDEX_FOLDERS].join('|')})/`, INDEX_CACHE],
+  [`^/[^/]+/(?:.*/)?${INDEX_NAMES.source.slice(1, -1).replaceAll('.*', '[^/]*')}$`, INDEX_CACHE],
+  ['', ORDINARY],
+];

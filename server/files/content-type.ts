@@ -76,6 +76,24 @@ export function contentTypeOf(segments: readonly RawName[]): string {
   return known ?? withCharset(mime.types[extension] ?? BINARY);
 }
 
+/** The types of all extensions that have one, small letters. */
+export function typesByExtension(): ReadonlyMap<string, string> {
+  const extensions = [...new Set([...Object.keys(BY_EXTENSION), ...Object.keys(mime.types)])];
+  return new Map(
+    extensions
+      .filter((extension) => /^[a-z0-9]+$/.test(extension))
+      .map((extension) => [extension, contentTypeOf([`x.${extension}`])] as const)
+      .filter(([, type]) => type !== BINARY),
+  );
+}
+
+/** Paths that are text whatever their extension says, as a regular expression for other programs. */
+export const TEXT_PATHS = `(?:/project/trace/[^/]+|/(?:${[...TEXT_NAMES].map(literal).join('|')}|(?:MD5|SHA[0-9]+)SUMS?-[^/]*|[^/]*-CHECKSUM))$`;
+
+function literal(name: string): string {
+  return name.replaceAll('.', '\\.');
+}
+
 /** Documents that name their encoding themselves (HTML, XML) are left to do so. */
 function withCharset(type: string): string {
   if (type === 'text/html' || type === 'text/xml') return type;

@@ -38,11 +38,13 @@ export function factsOf(stats: Stats, segments: readonly RawName[], now: number,
 }
 
 /**
- * A strong entity tag of size and modification time: equal for the same file in two generations, also where it is not
- * the same inode (RFC 9110 section 8.8.3). rsync takes two files of equal size and time for equal, too.
+ * A strong entity tag of modification time and size: equal for the same file in two generations, also where it is not
+ * the same inode (RFC 9110 section 8.8.3). rsync takes two files of equal size and time for equal, too. Times of whole
+ * seconds, as most are, make the one that nginx makes, so that either may serve the file.
  */
-export function etagOf(stats: Stats): string {
-  return `"${stats.size.toString(16)}-${Math.floor(stats.mtimeMs).toString(16)}"`;
+export function etagOf({ size, mtimeMs }: Pick<Stats, 'size' | 'mtimeMs'>): string {
+  const [seconds, rest] = [Math.floor(mtimeMs / 1000), Math.floor(mtimeMs) % 1000];
+  return `"${[seconds, size, ...(rest === 0 ? [] : [rest])].map((each) => each.toString(16)).join('-')}"`;
 }
 
 /** Bytes of others are served from the same origin as our pages, and must not act with its rights. */

@@ -1,0 +1,30 @@
+import type { Settings } from '../../config/settings.js';
+import { MillpondError } from '../../core/errors.js';
+
+/** Names of what is not whole, as `isTransient` of core/tree-path.ts knows them, anywhere in a path. */
+export const TRANSIENT_PATHS =
+  '/(?:\\.~tmp~|~tmp~|\\.rsync-partial|\\.[^/]+\\.(?=[a-z]*[A-Z0-9])[A-Za-z0-9]{6})(?:/|$)';
+
+/** Request targets that lead to one file and mean just that: no query, no folder, nothing that has to be put in order. */
+export const PLAIN_TARGETS = '/(?!.*(?://|/\\.\\.?(?:/|$)|%2[eEfF]|%00))[^?]*[^?/]$';
+
+/** Names of mirrors, as part of a regular expression. */
+export function mirrorPattern(names: Iterable<string>): string {
+  return `(?:${[...names].map((name) => name.replace(/[.+]/g, '\\$&')).join('|')})`;
+}
+
+/** Where Millpond is reached by a server before it, on this machine. @throws MillpondError invalid */
+export function innerAddress({ listen }: Settings): { host: string; port: number } | { path: string } {
+  for (const { address, proxyProtocol } of listen.http) {
+    if (proxyProtocol || address.kind === 'systemd') continue;
+    if (address.kind === 'unix') return { path: address.path };
+    if (address.port !== 0) return { host: address.host === '' ? '127.0.0.1' : address.host, port: address.port };
+  }
+  throw new MillpondError(
+    'invalid',
+    'no address of listen.http can be written into the configuration of another server',
+    {
+      hint: 'Add one with a port of its own, as "127.0.0.1:8080", or "unix:/path".',
+    },
+  );
+}
