@@ -115,6 +115,9 @@ function openRoads(
     answers.begin(req, res, null);
     try {
       answerMiss(req, res, await result);
+    } catch (error) {
+      answers.watch(req, res); // what is told of the failure counts as well
+      throw error;
     } finally {
       answers.end(req);
     }

@@ -69,16 +69,16 @@ export interface Scene {
   close(): Promise<void>;
 }
 
-export async function openScene(
-  options: {
-    mirrors?: TreeMirror[];
-    site?: Partial<Settings['site']>;
-    events?: EventLimits;
-    hashWait?: HashWait;
-    clock?: () => number;
-    imageStatistics?: ImageStatistics;
-  } = {},
-): Promise<Scene> {
+export interface SceneOptions {
+  readonly mirrors?: TreeMirror[];
+  readonly site?: Partial<Settings['site']>;
+  readonly events?: EventLimits;
+  readonly hashWait?: HashWait;
+  readonly clock?: () => number;
+  readonly imageStatistics?: ImageStatistics;
+}
+
+export async function openScene(options: SceneOptions = {}): Promise<Scene> {
   const folder = await mkdtemp(join(tmpdir(), 'millpond-scene-'));
   const layout = new Layout(folder);
   const store = openStore(layout.stateDb);

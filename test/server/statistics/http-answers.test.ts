@@ -1,6 +1,6 @@
 import { request as httpRequest, type ClientRequest } from 'node:http';
 import request from 'supertest';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { TrafficIncrements } from '../../../core/traffic.js';
 import { openScene, publish, type Scene } from '../scene.js';
 
@@ -50,6 +50,14 @@ describe('HttpAnswers', () => {
       ['Debian APT-HTTP/1.3', 5],
       ['curl/8.1', 1],
     ]);
+  });
+
+  it('counts what fails', async () => {
+    vi.spyOn(scene.trees, 'get').mockImplementation(() => {
+      throw new Error('EIO');
+    });
+    await request(scene.http).get('/debian/other').expect(500);
+    expect(rowsOf(scene.statistics.drain())).toEqual([['/ public v4 http 5xx', 1, 0]]);
   });
 
   it('counts a download while it runs, once, and only what has left', async () => {
