@@ -25,6 +25,11 @@ const REGISTRY_GAUGES: readonly {
     help: 'Until when an upstream registry has asked to be left alone.',
     value: ({ blockedUntil }) => (blockedUntil === null ? null : blockedUntil / 1000),
   },
+  {
+    name: 'millpond_images_upstream_trouble_since_timestamp_seconds',
+    help: 'Since when an upstream registry cannot be asked; no series while it can.',
+    value: ({ troubleSince }) => (troubleSince === null ? null : troubleSince / 1000),
+  },
 ];
 
 /** The sum over all blobs is made once in so many milliseconds, however often it is asked for. */

@@ -82,7 +82,7 @@ describe('/metrics of images', () => {
 
   it('shows what is counted of registries as it stands, and nothing of what is not known', async () => {
     await lines();
-    known = [{ ...HUB_USE, remaining: null, hits: 931, blockedUntil: NOW }];
+    known = [{ ...HUB_USE, remaining: null, hits: 931, blockedUntil: NOW, troubleSince: NOW - HOUR }];
     const shown = await lines();
     expect(shown).toEqual(
       expect.arrayContaining([
@@ -91,8 +91,11 @@ describe('/metrics of images', () => {
         'millpond_images_bytes_total{registry="docker.io",direction="served"} 96000000000',
         'millpond_images_upstream_limit{registry="docker.io"} 80',
         `millpond_images_upstream_blocked_until_timestamp_seconds{registry="docker.io"} ${NOW / 1000}`,
+        `millpond_images_upstream_trouble_since_timestamp_seconds{registry="docker.io"} ${(NOW - HOUR) / 1000}`,
       ]),
     );
     expect(shown.join('\n')).not.toContain('millpond_images_upstream_remaining{');
+    known = [HUB_USE];
+    expect((await lines()).join('\n')).not.toContain('millpond_images_upstream_trouble_since_timestamp_seconds{');
   });
 });
