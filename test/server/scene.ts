@@ -100,15 +100,13 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
   };
   const clock = options.clock ?? (() => NOW);
   const hashes = new FileHashes({ store, clock, log });
-  const blobs = new BlobStore({ store, layout, clock });
-  const uploads = new Uploads({ store, layout, blobs, clock, reserve: () => state.settings.sync.reserve });
   const pulls = new PullCounter({ store, clock, log });
   const deps: ServerDeps = {
     ...parts,
     settings: () => state.settings,
     clock,
     hashes,
-    images: { blobs, uploads, onDemand: null, onPull: (pull) => pulls.count(pull) },
+    images: { ...bytesOf(parts, state, clock), onDemand: null, onPull: (pull) => pulls.count(pull) },
     imagePulls: pulls,
     imageStatistics: options.imageStatistics ?? null,
     log: log as ServerDeps['log'],
@@ -129,6 +127,16 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
   };
   const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
   return Object.assign(state, { ...parts, server, http, url, close });
+}
+
+/** What the registry keeps on the disk. */
+function bytesOf(
+  { store, layout }: { store: Store; layout: Layout },
+  state: { settings: Settings },
+  clock: () => number,
+) {
+  const blobs = new BlobStore({ store, layout, clock });
+  return { blobs, uploads: new Uploads({ store, layout, blobs, clock, reserve: () => state.settings.sync.reserve }) };
 }
 
 export function makeMirror(name: string, more: Partial<TreeMirror> = {}): TreeMirror {
