@@ -1,9 +1,10 @@
 import express, { type Express, type Request, type Response } from 'express';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { absenceAnswer } from './absence-answer.js';
 import type { EngineEvent } from '../core/engine.js';
 import { REGISTRY_PART } from '../core/traffic.js';
 import { digestHeaders } from './derived/digest-headers.js';
-import { derivedTarget, formRequest } from './derived/forms.js';
+import { formRequest } from './derived/forms.js';
 import { derivedRoutes, HASH_WAIT, type HashWait } from './derived/routes.js';
 import { problem, problemOf, type Problem } from './errors.js';
 import { EVENT_LIMITS, EventStream, type EventLimits } from './events.js';
@@ -12,17 +13,16 @@ import { apiRoutes } from './api/routes.js';
 import { clientFinder, type ClientOf } from './clients/client-finder.js';
 import { checkRoutes } from './limits/check-routes.js';
 import { openGate, type Gate } from './limits/gate.js';
-import { ResponseHead } from './files/response-head.js';
-import { sendReady, type Asked, type ReadyAnswer } from './files/short-answer.js';
+import { sendReady } from './files/short-answer.js';
 import { createMetrics, type Metrics } from './metrics.js';
 import { createRegistry, isRegistryTarget } from './oci/registry.js';
 import { createListingRenderer } from './pages/listing-page.js';
-import { missingFileProblem, plainRefusal, refusalFor, renderProblem, type Refusal } from './pages/problem-page.js';
+import { plainRefusal, refusalFor, renderProblem, type Refusal } from './pages/problem-page.js';
 import { frameFor, pageRoutes } from './pages/routes.js';
 import { publicEvent } from './public-view.js';
 import { createQuickAnswers } from './quick/quick-answers.js';
 import { createQuickRoad, type QuickRoad } from './quick/quick-road.js';
-import { isToldAsText, problemText, sendProblem } from './respond.js';
+import { sendProblem } from './respond.js';
 import { SECURITY_HEADERS } from './security-headers.js';
 import type { ServerDeps } from './server-deps.js';
 import { HttpAnswers } from './statistics/http-answers.js';
@@ -226,25 +226,6 @@ function fileFormAsked(deps: ServerDeps, { url = '', method }: IncomingMessage):
   const asked = formRequest(url, (name) => deps.settings().mirrors.has(name));
   return asked && { handled: false, status: 404, ...asked };
 }
-
-function mayBeDerived({ url = '' }: Asked, { status, path }: Miss): boolean {
-  return status === 404 && path !== undefined && derivedTarget(path, url) !== undefined;
-}
-
-/** Tells a program that a mirror has no such file: without a router, a client that tries names must cost little. */
-function absenceAnswer(asked: Asked, miss: Miss): ReadyAnswer | undefined {
-  const { mirror, path, status } = miss;
-  if (status !== 404 || mirror === undefined || !path || !isToldAsText(asked.headers.accept)) return undefined;
-  if (mayBeDerived(asked, miss)) return undefined;
-  const body = Buffer.from(problemText(missingFileProblem(mirror, path)));
-  const head = new ResponseHead(status, [...ABSENCE_HEADERS, 'Content-Length', String(body.length)]);
-  return { head, body: asked.method === 'HEAD' ? null : body };
-}
-
-const ABSENCE_HEADERS = [
-  ...Object.entries(SECURITY_HEADERS).flat(),
-  ...['Vary', 'Accept', 'Cache-Control', 'no-store', 'Content-Type', 'text/plain; charset=utf-8'],
-];
 
 /** What a route has thrown. The page that says so may itself fail: then one line of text is left. */
 function answerFailure(deps: ServerDeps, req: Request, res: Response, error: unknown): void {

@@ -59,8 +59,8 @@ const MIB = 1024 ** 2;
 /** Of what is kept, one listing or file may be a quarter. */
 const LARGEST_SHARE = 4;
 /** What an entry takes beside its key and its body, measured roughly: its fields and those of the cache. */
-const ENTRY_BYTES = 1500;
-const ABSENCE_BYTES = 700;
+const ENTRY_BYTES = 2000;
+const ABSENCE_BYTES = 1200;
 const OPEN_FILES = 1000;
 
 /**

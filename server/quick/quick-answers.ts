@@ -13,7 +13,7 @@ export interface QuickParts {
   readonly answers: HttpAnswers;
   readonly log: Pick<Log, 'error'>;
   /** What is told of a path that is not there, where that is told in a few words. */
-  absence(request: PlainRequest, miss: Extract<FileResult, { handled: false }>): ReadyAnswer | undefined;
+  readonly absence: (request: PlainRequest, miss: Extract<FileResult, { handled: false }>) => ReadyAnswer | undefined;
 }
 
 /** What is in memory of published trees, for clients that may have it now. */

@@ -27,6 +27,10 @@ describe('readPlainRequest', () => {
     expect(read(text, two?.end)).toBeUndefined();
   });
 
+  test('leaves fields to another parser that have the name of something that objects have', () => {
+    for (const name of ['__proto__', 'constructor']) expect(read(withFields('Host: a', `${name}: a`))).toBeUndefined();
+  });
+
   test('takes bytes that are no ASCII as Node does, and trims blanks alone', () => {
     expect(read(withFields('Host: a', 'X: \xa0\xff\xa0'))?.headers['x']).toBe('\xa0\xff\xa0');
   });
