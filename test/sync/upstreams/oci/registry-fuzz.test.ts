@@ -8,6 +8,8 @@ import { asking, clientOf, startWebServer } from './registry-scene.js';
 
 const RUNS = 200;
 const IMAGE = buildImage({ seed: 'fuzz' });
+/** Longer than a registry is left alone, and than a limit that it tells holds. Milliseconds. */
+const LONGEST_MEMORY = 32 * 24 * 3_600_000;
 const OTHER = `sha256:${'0'.repeat(64)}`;
 
 /** Header fields that a registry is believed, with values that it should not send. */
@@ -53,7 +55,7 @@ it('an upstream registry that answers anything makes a failure of the registry, 
     for (const [name, value] of given?.fields ?? []) response.setHeader(name, value);
     response.end(given?.body);
   });
-  const { client } = clientOf(server.url);
+  const { client, clock } = clientOf(server.url);
   const [how, name] = [asking(), 'library/pond'];
   const questions = [
     () => client.listTags(name, how),
@@ -70,6 +72,7 @@ it('an upstream registry that answers anything makes a failure of the registry, 
       fc.array(answer, { minLength: 1, maxLength: 3 }),
       async (index, given) => {
         [answers, next] = [given, 0];
+        clock.now += LONGEST_MEMORY; // one 429 would keep all questions that follow from being asked
         const error: unknown = await questions[index]?.().then(
           () => void succeeded++,
           (reason: unknown) => reason,
@@ -81,5 +84,5 @@ it('an upstream registry that answers anything makes a failure of the registry, 
     ),
     { numRuns: RUNS },
   );
-  expect(succeeded).toBeGreaterThan(0);
+  expect(succeeded).toBeGreaterThan(RUNS / 100);
 });
