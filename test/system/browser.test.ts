@@ -108,7 +108,11 @@ test('home, status, mirror, run, listing and 404 have no fault that axe knows, i
   await program.trigger('pond'); // so that progress is on the pages
   await proxy.untilDown(from + 2_000_000);
   proxy.stall();
+  await fetch(`${program.url}/pond/README`);
+  const counted = async () => await (await fetch(`${program.url}/stats.json`)).text();
+  await expect.poll(counted, { timeout: 60_000, interval: 500 }).toContain('/pond/README');
   const pages = [
+    ...['/stats', '/stats?period=month&mirror=pond'],
     ...['/', '/?q=nothing', '/status', '/status?sort=-size', '/status/pond', '/status/rest'],
     ...[`/status/pond/runs/${run.id}`, `/status/pond/runs/${run.id + 1}`, '/pond/pool/', '/pond/nothing', '/rest/'],
     '/pond/README?info',
