@@ -73,10 +73,20 @@ export function tagsBeyond(store: Store, repository: string, kept: ReadonlySet<s
   }
 }
 
-/** Asks for the digest of each tag, which costs no pull where the registry knows HEAD. */
-export async function compareTags(options: CompareOptions, tags: readonly string[]): Promise<Comparison> {
+export function noComparison(): Comparison {
+  return { seen: new Map(), indexes: new Set(), same: [] };
+}
+
+/**
+ * Asks for the digest of each tag, which costs no pull where the registry knows HEAD. What is found is added to
+ * `comparison`, also where something ends the work.
+ */
+export async function compareTags(
+  options: CompareOptions,
+  tags: readonly string[],
+  comparison = noComparison(),
+): Promise<Comparison> {
   const { store, mirror, failures } = options;
-  const comparison: Comparison = { seen: new Map(), indexes: new Set(), same: [] };
   const wanted = { repository: mirror.name, platforms: mirror.platforms };
   const complete = new Map<Digest, Promise<boolean>>(); // thousands of tags may have the same digest
   const isHere = (digest: Digest): Promise<boolean> => {

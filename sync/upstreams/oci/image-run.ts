@@ -7,7 +7,15 @@ import { admit } from '../../runs/admit.js';
 import { watchDisk } from '../../runs/disk-watch.js';
 import { RunFailure } from '../../runs/run-failure.js';
 import type { RunResult } from '../../runs/run-result.js';
-import { byDigest, chooseTags, compareTags, cosignTags, tagsBeyond, type CompareOptions } from './compare-tags.js';
+import {
+  byDigest,
+  chooseTags,
+  compareTags,
+  cosignTags,
+  noComparison,
+  tagsBeyond,
+  type CompareOptions,
+} from './compare-tags.js';
 import type { ImageRunContext } from './image-context.js';
 import { ImageProgress } from './image-progress.js';
 import { lateReferrers } from './late-referrers.js';
@@ -99,8 +107,13 @@ async function surveyTags(context: ImageRunContext, failures: TagFailures): Prom
   log.write(`${tagCount(listed.length)} at upstream, ${formatCount(chosen.length)} chosen.`);
   const signatures = mirror.referrers ? cosignTags(store, mirror.name, listed) : [];
   const kept = new Set([...chosen, ...signatures]);
-  const { seen, same } = await compareTags(comparing(context, failures, signal), [...kept]);
-  confirm(context, same);
+  const comparison = noComparison();
+  const { seen, same } = comparison;
+  try {
+    await compareTags(comparing(context, failures, signal), [...kept], comparison);
+  } finally {
+    confirm(context, same); // what was compared before something ended the run
+  }
   tally.marker = { value: markerOf(seen), time: null };
   const wanted = byDigest(seen, run.force ? new Set() : new Set(same));
   const late = mirror.referrers && !run.force ? await lateReferrers(context, same, signal) : [];

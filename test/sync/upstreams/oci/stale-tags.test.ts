@@ -84,6 +84,19 @@ describe('a run of images that does not compare or bring all', () => {
     expect(pond.images.troubleSince('up.test')).toBeNull();
   });
 
+  it('knows what it had compared before it was asked to come back later', async () => {
+    const upstream = await startUpstream();
+    const tags = Array.from({ length: 20 }, (_, index) => `t${index + 10}`);
+    await upstream.push(buildImage({ seed: 'compared' }), ...tags);
+    const pond = await startPond(upstream.faulty.url, { stillClock: true });
+    await pond.sync();
+    const since = (pond.clock.now += HOUR);
+    upstream.faulty.inject({ on: { reference: 't29' }, action: tooManyRequests(20_000) });
+    expect(await pond.sync()).toMatchObject({ outcome: 'failed' });
+    expect(staleOf(pond).filter(([, stale]) => stale !== null)).toEqual([['t29', since]]);
+    expect(pond.store.tags.get(NAME, 't10')?.checkedAt).toBe(since);
+  });
+
   it('tells it of all tags where the registry answers that it cannot, also when it gives others what they want', async () => {
     const upstream = await startUpstream();
     await upstream.push(buildImage({ seed: 'broken' }), '1', '2');
