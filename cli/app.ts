@@ -13,6 +13,7 @@ import { createServer, type Server } from '../server/app.js';
 import { openControlSocket } from '../server/control-socket.js';
 import { createControlHandler } from '../server/control.js';
 import type { HttpListeners } from '../server/listening/listeners.js';
+import { followFrontLog, type FrontLogParts } from '../server/front/front-log.js';
 import { countTransfers } from '../server/rsync-daemon/count-transfers.js';
 import { RsyncDaemon, type RsyncDaemonParts } from '../server/rsync-daemon/rsync-daemon.js';
 import { StatisticsKeeper, type KeeperOptions } from '../server/statistics/keeper.js';
@@ -72,6 +73,7 @@ async function start(options: AppOptions, undo: Undo): Promise<App> {
   undo.push(() => images.stop());
   const engine = openEngine({ settings, store, layout, trees, log, clock, images: images.services }, undo);
   const statistics = openStatistics({ store, clock, log }, settings, undo);
+  const frontLog = openFrontLog({ settings: () => settings, statistics: statistics.counts, clock, log }, layout, undo);
   const hashes = openHashes({ settings: () => settings, store, layout, trees, clock, log }, undo);
   const rsync = openRsyncDaemon({ settings: () => settings, layout, trees, log, clock }, statistics.counts, undo);
 
@@ -109,7 +111,7 @@ async function start(options: AppOptions, undo: Undo): Promise<App> {
   hashes.ahead.start();
   ready = true;
 
-  const parts = { server, listeners, rsync, engine, control, images, hashes, statistics, disk };
+  const parts = { server, listeners, rsync, frontLog, engine, control, images, hashes, statistics, disk };
   const stop = stopper(parts, () => {
     ready = false;
     return settings.grace * 1000;
@@ -122,6 +124,7 @@ interface Stoppable {
   readonly server: Server;
   readonly listeners: HttpListeners;
   readonly rsync: RsyncDaemon;
+  readonly frontLog: { stop(): Promise<void> };
   readonly engine: SyncEngine;
   readonly control: { stop(): Promise<void> };
   readonly images: { stop(): Promise<void> };
@@ -134,10 +137,11 @@ interface Stoppable {
 function stopper(parts: Stoppable, begin: () => number): () => Promise<void> {
   let stopping: Promise<void> | undefined;
   async function stop(): Promise<void> {
-    const { server, listeners, rsync, engine, control, images, hashes, statistics, disk } = parts;
+    const { server, listeners, rsync, frontLog, engine, control, images, hashes, statistics, disk } = parts;
     const graceMs = begin();
     server.stop();
     await Promise.all([listeners.close(graceMs), rsync.close(graceMs), engine.stop()]);
+    await frontLog.stop();
     await control.stop();
     await images.stop();
     await hashes.stop();
@@ -187,6 +191,13 @@ function openHashes(
   }
   undo.push(stop);
   return { parts: hashes, ahead, stop };
+}
+
+/** What counts files that a server in front has served. */
+function openFrontLog(parts: Omit<FrontLogParts, 'place'>, layout: Layout, undo: Undo): { stop(): Promise<void> } {
+  const follower = followFrontLog({ ...parts, place: layout.frontLogPlace });
+  undo.push(() => follower.stop());
+  return follower;
 }
 
 /** What serves the trees over rsync, where the settings say so; it ends with the program. */

@@ -22,10 +22,13 @@ function entries({
   listen,
   files,
   accessLog,
+  frontLog,
   data,
   grace,
 }: Settings): Map<string, unknown> {
-  const found = new Map<string, unknown>(Object.entries({ data, grace, access_log: accessLog }));
+  const found = new Map<string, unknown>(
+    Object.entries({ data, grace, access_log: accessLog, 'statistics.front_log': frontLog }),
+  );
   for (const [section, values] of Object.entries({ site, sync, listen, files, proxies, registry }))
     for (const [key, value] of Object.entries(values)) found.set(`${section}.${key}`, value);
   for (const [name, zone] of zones) found.set(`zones.${name}`, zone);

@@ -77,6 +77,7 @@ export function resolveSettings(raw: RawSettings, file: string): Settings {
       keep: sync.keep,
     },
     accessLog: accessLog ? { ...accessLog, file: resolve(dirname(file), accessLog.file) } : null,
+    frontLog: raw.statistics.front_log === undefined ? null : resolve(dirname(file), raw.statistics.front_log),
     files: { hashOver: raw.files.hash_over.bytes, hashRate: raw.files.hash_rate },
     zones: resolveZones(raw.zones),
     proxies: raw.proxies,

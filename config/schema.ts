@@ -77,6 +77,20 @@ export const schema = field.section({
   sync,
   files,
   access_log: accessLog,
+  statistics: field
+    .section({
+      front_log: field
+        .text(
+          {
+            description: 'Log of a server before this one that serves files itself (`millpond front nginx`).',
+            examples: ['/var/log/nginx/millpond.log'],
+          },
+          field.pathProblem,
+        )
+        .optional(),
+    })
+    .prefault({})
+    .meta({ description: 'What is counted.' }),
   grace: field
     .duration('0s', '1d', { description: 'How long downloads may go on when the program is stopped.' })
     .prefault('30s'),

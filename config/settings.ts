@@ -20,6 +20,8 @@ export interface Settings {
   readonly files: FileSettings;
   /** The log of what clients ask for; null is none. */
   readonly accessLog: AccessLogSettings | null;
+  /** Absolute path of the log of a server before this one that serves files itself; null where there is none. */
+  readonly frontLog: string | null;
   /** By name; all clients that are in none of their networks are in the zone `public`, which may be missing here. */
   readonly zones: ReadonlyMap<string, Zone>;
   readonly proxies: TrustedProxies;

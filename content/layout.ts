@@ -9,6 +9,7 @@ import type { Digest } from '../core/oci/digest.js';
  *     state.db                      SQLite (WAL)
  *     run/control.sock              admin API; run/lock.db is held while a program uses the folder
  *     run/known_hosts               keys of ssh upstreams
+ *     run/front-log.json            how far the log of a server in front was read
  *     run/rsyncd.conf               of the rsync daemon; beside it the pipe of its log, and where it counts connections
  *     run/blobs-settled             there while no program runs, when the last one has stopped cleanly
  *     registry.key                  what the registry signs its access tokens with, mode 0600
@@ -51,6 +52,10 @@ export class Layout {
   }
   get rsyncdLock(): string {
     return join(this.runFolder, 'rsyncd.lock');
+  }
+  /** How far the log of a server in front was read. */
+  get frontLogPlace(): string {
+    return join(this.runFolder, 'front-log.json');
   }
   /** 32 random bytes; without them clients of the registry have to log in again. */
   get registryKey(): string {

@@ -113,7 +113,7 @@ function logFormat(): string {
 }
 
 function server(settings: Settings, { publicFolder, listen }: FrontOptions, limits: readonly string[]): string {
-  const { site, mirrors, proxies } = settings;
+  const { site, mirrors, proxies, frontLog } = settings;
   const name = site.url === null ? '_' : new URL(site.url).hostname;
   const files = [
     'if ($millpond_direct = 0) { return 418; }',
@@ -122,6 +122,7 @@ function server(settings: Settings, { publicFolder, listen }: FrontOptions, limi
     'add_header Cache-Control $millpond_cache;',
     'add_header X-Content-Type-Options $millpond_sniffing;',
     'add_header Content-Security-Policy $millpond_policy;',
+    ...(frontLog === null ? [] : [`access_log ${quoted(frontLog)} millpond;`]),
     ...limits,
   ];
   const trees = mirrorPattern(mirrors.keys());

@@ -18,6 +18,7 @@ describe('parseSettings', () => {
   test('fills in every default', () => {
     expect(parse('mirrors: {}')).toEqual({
       file: FILE,
+      ...{ accessLog: null, frontLog: null },
       site: { name: 'Software mirror', url: null, contact: null },
       data: '/etc/example/data',
       listen: {
@@ -77,6 +78,7 @@ describe('parseSettings', () => {
     const settings = parse(`
 site: { name: Example, url: "https://mirror.example.edu/", contact: mirror@example.edu }
 data: /srv/millpond
+statistics: { front_log: nginx.log }
 listen:
   http: ":8080"
   https: { address: ":443", cert: a.pem, key: /k/a.key }
@@ -99,6 +101,7 @@ registry:
   keep: { untagged: 1h, history: 0, grace: 2h }`);
     expect(settings).toEqual({
       file: FILE,
+      ...{ accessLog: null, frontLog: '/etc/example/nginx.log' },
       site: { name: 'Example', url: 'https://mirror.example.edu', contact: 'mirror@example.edu' },
       data: '/srv/millpond',
       listen: {
@@ -279,7 +282,7 @@ mirrors:
     ['mirrors: { m: { upstream: /, schedule: manual } }', 'mirrors.m.upstream: "/" holds the data folder'],
     [
       'concurency: 1',
-      'concurency: unknown key; allowed here: site, data, listen, workers, sync, files, grace, zones, proxies, mirrors, registries, ',
+      'concurency: unknown key; allowed here: site, data, listen, workers, sync, files, access_log, statistics, grace, zones, proxies, mirrors, registries, ',
     ],
     ['sync: { concurency: 1 }', 'sync.concurency: unknown key; did you mean "concurrency"?'],
     ['hello', '"hello" is not a section of keys'],

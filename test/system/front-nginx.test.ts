@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { request, type IncomingMessage } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createHash, randomBytes } from 'node:crypto';
-import { utimesSync } from 'node:fs';
+import { readFileSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { runMillpond } from '../fixtures/command-line.js';
@@ -151,6 +151,20 @@ test('a file of the generation before comes from Millpond, and during publishes 
   going = false;
   await load;
   expect([...statuses]).toEqual([200]);
+});
+
+test('what nginx has served is counted once, like what Millpond serves', async () => {
+  const { pond, program, url } = await behindNginx({ statistics: { front_log: 'nginx.log' } });
+  const bytes = async (): Promise<string | undefined> => {
+    const metrics = (await ask(program.url, '/metrics')).body.toString();
+    return /^mirror_served_bytes_total\{repo="pond",class="2xx"\} (\d+)$/m.exec(metrics)?.[1];
+  };
+  await ask(url, '/pond/pool/big.iso');
+  await expect.poll(bytes, PATIENT).toBe(String(BIG_BYTES));
+  await ask(url, '/pond/pool/big.iso', { range: 'bytes=0-999' });
+  await ask(url, '/pond/pool/big.iso', { range: 'bytes=0-999', 'if-match': '*' }); // by Millpond
+  await expect.poll(bytes, PATIENT).toBe(String(BIG_BYTES + 2000));
+  expect(readFileSync(join(pond.home, 'nginx.log'), 'utf8').trim().split('\n')).toHaveLength(2);
 });
 
 test('zones, limits and closed mirrors of the settings are in it', async () => {

@@ -1,0 +1,43 @@
+import type { Logger } from 'pino';
+import type { Settings } from '../../config/settings.js';
+import { zoneFinder } from '../../config/zones.js';
+import { messageOf } from '../../core/errors.js';
+import type { Statistics } from '../statistics/statistics.js';
+import { parseFrontLine } from './front-line.js';
+import { LogFollower } from './log-follower.js';
+
+export interface FrontLogParts {
+  readonly settings: () => Pick<Settings, 'zones' | 'mirrors' | 'frontLog'>;
+  readonly statistics: Pick<Statistics, 'recordTransfer'>;
+  readonly clock: () => number;
+  readonly log: Pick<Logger, 'warn' | 'error'>;
+  /** File in which is remembered how far the log was read. */
+  readonly place: string;
+}
+
+/** Counts what a server before this one has served itself, by its log. */
+export function followFrontLog({ settings, statistics, clock, log, place }: FrontLogParts): LogFollower {
+  let { zones } = settings();
+  let zoneOf = zoneFinder(zones.values());
+  let isStrangeTold = false;
+  function count(line: string): void {
+    const { zones: now, mirrors } = settings();
+    if (now !== zones) zoneOf = zoneFinder((zones = now).values());
+    const found = parseFrontLine(line, clock());
+    if (found && mirrors.has(found.mirror)) {
+      const { address, ...transfer } = found;
+      statistics.recordTransfer({ ...transfer, zone: zoneOf(address) });
+    } else if (!isStrangeTold) {
+      isStrangeTold = true;
+      log.warn('statistics.front_log holds lines that are not counted: "millpond front nginx" shows what they must be');
+    }
+  }
+  const follower = new LogFollower({
+    file: () => settings().frontLog,
+    place,
+    onLine: count,
+    onTrouble: (error) => log.error(`statistics.front_log cannot be read: ${messageOf(error)}`),
+  });
+  follower.start();
+  return follower;
+}
