@@ -12,7 +12,6 @@ import { AccessLog } from '../server/access-log.js';
 import { createServer, type Server } from '../server/app.js';
 import { openControlSocket } from '../server/control-socket.js';
 import { createControlHandler } from '../server/control.js';
-import type { HttpListeners } from '../server/listening/listeners.js';
 import { followFrontLog, type FrontLogParts } from '../server/front/front-log.js';
 import { countTransfers } from '../server/rsync-daemon/count-transfers.js';
 import { RsyncDaemon, type RsyncDaemonParts } from '../server/rsync-daemon/rsync-daemon.js';
@@ -24,8 +23,8 @@ import { SyncEngine, type SyncEngineOptions } from '../sync/engine.js';
 import { CHILD_MARK } from '../sync/runs/upstream-request.js';
 import { explainDataFolder, openDataFolder } from './data-folder.js';
 import { openImages } from './images.js';
-import { createListeners } from './listeners.js';
 import { reloader } from './reload.js';
+import { createServing, type Serving } from './serving.js';
 
 export interface AppOptions {
   readonly configFile: string;
@@ -87,13 +86,13 @@ async function start(options: AppOptions, undo: Undo): Promise<App> {
     ready: () => ready,
   };
   const server = createServer(serverDeps);
-  const listeners = createListeners(server, () => settings, log);
-  undo.push(() => listeners.close(0));
-  const addresses = await listeners.apply(settings.listen);
+  const serving = createServing({ ...serverDeps, server, hashes: hashes.parts });
+  undo.push(() => serving.stop(0));
+  const addresses = await serving.listen();
   await rsync.listen(settings.listen.rsync);
 
   const reload = reloader({
-    ...{ configFile: options.configFile, reconcileWith: disk.reconcileWith, engine, images, listeners, rsync, log },
+    ...{ configFile: options.configFile, reconcileWith: disk.reconcileWith, engine, images, serving, rsync, log },
     accessLog: statistics.accessLog,
     settings: () => settings,
     use: (next) => {
@@ -103,7 +102,7 @@ async function start(options: AppOptions, undo: Undo): Promise<App> {
   });
   const control = await openControlSocket(
     layout.controlSocket,
-    createControlHandler({ ...serverDeps, engine, reload, imageControls: images.controls }),
+    createControlHandler({ ...serverDeps, engine, reload, workers: serving.pool, imageControls: images.controls }),
   );
   undo.push(() => control.stop());
   engine.start();
@@ -111,18 +110,22 @@ async function start(options: AppOptions, undo: Undo): Promise<App> {
   hashes.ahead.start();
   ready = true;
 
-  const parts = { server, listeners, rsync, frontLog, engine, control, images, hashes, statistics, disk };
+  const reopenLogs = (): void => {
+    statistics.accessLog.reopen();
+    serving.pool?.tell({ kind: 'reopen' });
+  };
+  const parts = { server, serving, rsync, frontLog, engine, control, images, hashes, statistics, disk };
   const stop = stopper(parts, () => {
     ready = false;
     return settings.grace * 1000;
   });
-  return { addresses, reload, reopenLogs: () => statistics.accessLog.reopen(), stop };
+  return { addresses, reload, reopenLogs, stop };
 }
 
 /** What is stopped, in the order in which the parts need each other. */
 interface Stoppable {
   readonly server: Server;
-  readonly listeners: HttpListeners;
+  readonly serving: Serving;
   readonly rsync: RsyncDaemon;
   readonly frontLog: { stop(): Promise<void> };
   readonly engine: SyncEngine;
@@ -137,10 +140,10 @@ interface Stoppable {
 function stopper(parts: Stoppable, begin: () => number): () => Promise<void> {
   let stopping: Promise<void> | undefined;
   async function stop(): Promise<void> {
-    const { server, listeners, rsync, frontLog, engine, control, images, hashes, statistics, disk } = parts;
+    const { server, serving, rsync, frontLog, engine, control, images, hashes, statistics, disk } = parts;
     const graceMs = begin();
     server.stop();
-    await Promise.all([listeners.close(graceMs), rsync.close(graceMs), engine.stop()]);
+    await Promise.all([serving.stop(graceMs), rsync.close(graceMs), engine.stop()]);
     await frontLog.stop();
     await control.stop();
     await images.stop();

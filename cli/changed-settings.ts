@@ -25,9 +25,10 @@ function entries({
   frontLog,
   data,
   grace,
+  workers,
 }: Settings): Map<string, unknown> {
   const found = new Map<string, unknown>(
-    Object.entries({ data, grace, access_log: accessLog, 'statistics.front_log': frontLog }),
+    Object.entries({ data, grace, workers, access_log: accessLog, 'statistics.front_log': frontLog }),
   );
   for (const [section, values] of Object.entries({ site, sync, listen, files, proxies, registry }))
     for (const [key, value] of Object.entries(values)) found.set(`${section}.${key}`, value);

@@ -2,7 +2,7 @@ import { request, type IncomingMessage } from 'node:http';
 import { MillpondError, messageOf, systemCode, type ErrorCode } from '../core/errors.js';
 import type { EngineEvent } from '../core/engine.js';
 import type { Run } from '../core/run.js';
-import type { ProgramStatus, ReloadResult, RunWithStages } from '../server/control.js';
+import type { ProgramStatus, ReloadResult, RestartedWorkers, RunWithStages } from '../server/control.js';
 import type {
   CollectLine,
   PlanLine,
@@ -70,6 +70,10 @@ export class ControlClient {
 
   reload(): Promise<ReloadResult> {
     return this.#json('POST', '/reload');
+  }
+
+  restartWorkers(): Promise<RestartedWorkers> {
+    return this.#json('POST', '/workers/restart');
   }
 
   run(id: number): Promise<RunWithStages> {

@@ -10,6 +10,7 @@ import { addLogs } from './commands/logs.js';
 import { addPause } from './commands/pause.js';
 import { addQuickstart } from './commands/quickstart.js';
 import { addReload } from './commands/reload.js';
+import { addRestartWorkers } from './commands/restart-workers.js';
 import { addResume } from './commands/resume.js';
 import { addRollback } from './commands/rollback.js';
 import { addSchema } from './commands/schema.js';
@@ -23,7 +24,7 @@ import { printable } from './printable.js';
 /** In the order in which the help lists them. */
 const COMMANDS = [
   ...[addServe, addQuickstart, addInit, addCheck, addSchema, addStatus, addSync, addCancel, addPause, addResume],
-  ...[addLogs, addRollback, addReload, addImages, addToken, addFront],
+  ...[addLogs, addRollback, addReload, addRestartWorkers, addImages, addToken, addFront],
 ] as const;
 
 const USAGE_EXIT = 2;

@@ -6,18 +6,18 @@ import { settleMirror, showMirror, type ReconcileOptions } from '../content/reco
 import { messageOf, MillpondError } from '../core/errors.js';
 import type { Log } from '../platform/log.js';
 import type { AccessLog } from '../server/access-log.js';
-import type { HttpListeners } from '../server/listening/listeners.js';
 import type { RsyncDaemon } from '../server/rsync-daemon/rsync-daemon.js';
 import type { SyncEngine } from '../sync/engine.js';
 import { changedPaths } from './changed-settings.js';
 import type { ImageApp } from './images.js';
+import type { Serving } from './serving.js';
 
 export interface ReloadParts {
   readonly configFile: string;
   readonly reconcileWith: ReconcileOptions;
   readonly engine: SyncEngine;
   readonly images: Pick<ImageApp, 'apply'>;
-  readonly listeners: HttpListeners;
+  readonly serving: Serving;
   readonly accessLog: AccessLog;
   readonly rsync: RsyncDaemon;
   readonly log: Log;
@@ -47,6 +47,10 @@ async function reload(parts: ReloadParts): Promise<{ changed: string[] }> {
     throw new MillpondError('invalid', `data: "${next.data}" cannot be changed while Millpond runs`, {
       hint: 'Stop Millpond, move the folder, and start it again.',
     });
+  if (next.workers !== before.workers && next.workers * before.workers === 0)
+    throw new MillpondError('invalid', `workers: ${before.workers} cannot become ${next.workers} while Millpond runs`, {
+      hint: 'Restart Millpond. From one number of workers to another needs no restart.',
+    });
   const addresses = await openAll(next, before, parts);
   // from here nothing is refused any more: what one mirror lacks on the disk must not keep the rest from its settings
   await showNewMirrors(next, before, parts);
@@ -54,6 +58,7 @@ async function reload(parts: ReloadParts): Promise<{ changed: string[] }> {
   parts.rsync.refresh();
   parts.images.apply(next);
   parts.engine.apply(next);
+  await parts.serving.apply();
   await hideRemovedMirrors(next, before, parts);
   parts.log.info({ changed, addresses }, 'the configuration was read again');
   return { changed };
@@ -75,7 +80,7 @@ async function openAll(next: Settings, before: Settings, parts: ReloadParts): Pr
 async function listenOn({ listen }: Settings, before: Settings, parts: ReloadParts): Promise<string[]> {
   await parts.rsync.listen(listen.rsync);
   try {
-    return await parts.listeners.apply(listen);
+    return await parts.serving.listeners.apply(listen);
   } catch (error) {
     await orLog(parts, 'the rsync daemon is lost', () => parts.rsync.listen(before.listen.rsync));
     throw error;
@@ -98,6 +103,7 @@ async function hideRemovedMirrors(next: Settings, before: Settings, parts: Reloa
   for (const name of before.mirrors.keys()) {
     if (next.mirrors.has(name)) continue;
     trees.set(name, null);
+    await trees.everywhere();
     await orLog(parts, `taking the removed mirror "${name}" out of the public folder failed`, () =>
       hideFromPublic(layout, name),
     );

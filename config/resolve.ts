@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import type { Stage, TreeMirror } from '../core/mirror.js';
 import { parseUpstream } from '../core/upstream.js';
@@ -68,6 +69,7 @@ export function resolveSettings(raw: RawSettings, file: string): Settings {
     site: { name: site.name, url: site.url ?? null, contact: site.contact ?? null },
     data: resolve(dirname(file), raw.data),
     listen: resolveListen(raw.listen, file),
+    workers: raw.workers === 'auto' ? availableParallelism() : raw.workers,
     sync: {
       concurrency: sync.concurrency,
       perHost: sync.per_host,

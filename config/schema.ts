@@ -58,6 +58,10 @@ const sync = field
   .prefault({})
   .meta({ description: 'Rules for all runs together.' });
 
+/** Each takes some 80 MB. */
+const MOST_WORKERS = 64;
+const WORKERS = { error: field.mustBe(`auto, or a whole number from 0 to ${MOST_WORKERS}`) };
+
 /** Everything that may be written, with defaults. Its output is resolved by `load.ts` into `Settings`. */
 export const schema = field.section({
   site,
@@ -69,10 +73,11 @@ export const schema = field.section({
     .prefault('./data'),
   listen,
   workers: z
-    .literal(0, { error: field.mustBe('0: this version serves from one process') })
+    .union([z.literal('auto', WORKERS), z.int(WORKERS).min(0, WORKERS).max(MOST_WORKERS, WORKERS)], WORKERS)
     .prefault(0)
     .meta({
-      description: 'HTTP processes beside the main one. 0: none, it serves itself; nothing else is allowed yet.',
+      description:
+        'Processes that serve published trees beside the main one. 0: none, it serves them itself; auto: one for each core.',
     }),
   sync,
   files,

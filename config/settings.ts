@@ -16,6 +16,8 @@ export interface Settings {
   /** Absolute path of the data folder. */
   readonly data: string;
   readonly listen: ListenSettings;
+  /** Processes that serve published trees beside the main one; 0: it does that itself. */
+  readonly workers: number;
   readonly sync: SyncSettings;
   readonly files: FileSettings;
   /** The log of what clients ask for; null is none. */

@@ -8,6 +8,7 @@ import type { Digest } from '../core/oci/digest.js';
  *   <data>/
  *     state.db                      SQLite (WAL)
  *     run/control.sock              admin API; run/lock.db is held while a program uses the folder
+ *     run/workers.sock              what workers pass on, mode 0600
  *     run/known_hosts               keys of ssh upstreams
  *     run/front-log.json            how far the log of a server in front was read
  *     run/rsyncd.conf               of the rsync daemon; beside it the pipe of its log, and where it counts connections
@@ -36,6 +37,10 @@ export class Layout {
   }
   get controlSocket(): string {
     return join(this.runFolder, 'control.sock');
+  }
+  /** Where workers pass on what they do not serve themselves. */
+  get workersSocket(): string {
+    return join(this.runFolder, 'workers.sock');
   }
   get lockDb(): string {
     return join(this.runFolder, 'lock.db');

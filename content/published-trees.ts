@@ -12,6 +12,9 @@ export interface PublishedTreesOfMirror {
   readonly previous: PublishedTree | null;
 }
 
+/** Resolves when the trees are served elsewhere as well. */
+export type Follower = (mirror: string, trees: PublishedTreesOfMirror | null) => Promise<void>;
+
 /**
  * What is served now, in memory, by mirror. The objects are replaced, never changed: whoever opened a file checks
  * that `get` still returns the same object and knows that the file is of that generation.
@@ -19,6 +22,8 @@ export interface PublishedTreesOfMirror {
 export class PublishedTrees {
   readonly #byMirror = new Map<string, PublishedTreesOfMirror>();
   readonly #listeners: ((mirror: string) => void)[] = [];
+  readonly #followers: Follower[] = [];
+  readonly #following = new Set<Promise<void>>();
 
   get(mirror: string): PublishedTreesOfMirror | undefined {
     return this.#byMirror.get(mirror);
@@ -28,6 +33,25 @@ export class PublishedTrees {
     if (trees) this.#byMirror.set(mirror, trees);
     else this.#byMirror.delete(mirror);
     for (const listener of this.#listeners) listener(mirror);
+    for (const follow of this.#followers) {
+      const following = follow(mirror, trees).finally(() => this.#following.delete(following));
+      this.#following.add(following);
+    }
+  }
+
+  /** All mirrors that have trees. */
+  mirrors(): IterableIterator<string> {
+    return this.#byMirror.keys();
+  }
+
+  /** `follower` makes other processes serve what has changed here. It throws nothing. */
+  follow(follower: Follower): void {
+    this.#followers.push(follower);
+  }
+
+  /** Resolves when what was set before is what all followers serve. */
+  async everywhere(): Promise<void> {
+    await Promise.all(this.#following);
   }
 
   /** Tells `listener` at once of each mirror whose trees have changed, as long as both live. */

@@ -40,6 +40,7 @@ export async function settleMirror(options: ReconcileOptions, mirror: string): P
 export async function showMirror(options: ReconcileOptions, mirror: string): Promise<void> {
   const { layout, trees } = options;
   trees.set(mirror, await treesOf(options, mirror));
+  await trees.everywhere();
   if (trees.get(mirror)) await exposePublicly(layout, mirror);
 }
 

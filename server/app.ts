@@ -1,28 +1,23 @@
 import express, { type Express, type Request, type Response } from 'express';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { absenceAnswer } from './absence-answer.js';
 import type { EngineEvent } from '../core/engine.js';
 import { REGISTRY_PART } from '../core/traffic.js';
-import { digestHeaders } from './derived/digest-headers.js';
-import { formRequest } from './derived/forms.js';
 import { derivedRoutes, HASH_WAIT, type HashWait } from './derived/routes.js';
-import { problem, problemOf, type Problem } from './errors.js';
+import { problem, problemOf } from './errors.js';
 import { EVENT_LIMITS, EventStream, type EventLimits } from './events.js';
-import { createFileHandler, type FileHandler, type FileResult } from './files/handler.js';
 import { apiRoutes } from './api/routes.js';
 import { clientFinder, type ClientOf } from './clients/client-finder.js';
 import { checkRoutes } from './limits/check-routes.js';
+import type { Denial } from './limits/admission.js';
 import { openGate, type Gate } from './limits/gate.js';
-import { sendReady } from './files/short-answer.js';
 import { createMetrics, type Metrics } from './metrics.js';
-import { createRegistry, isRegistryTarget } from './oci/registry.js';
-import { createListingRenderer } from './pages/listing-page.js';
+import { createRegistry } from './oci/registry.js';
 import { plainRefusal, refusalFor, renderProblem, type Refusal } from './pages/problem-page.js';
 import { frameFor, pageRoutes } from './pages/routes.js';
 import { publicEvent } from './public-view.js';
-import { createQuickAnswers } from './quick/quick-answers.js';
 import { createQuickRoad, type QuickRoad } from './quick/quick-road.js';
 import { sendProblem } from './respond.js';
+import { createRoads, failPlainly, handlerOf, type Miss } from './roads.js';
 import { SECURITY_HEADERS } from './security-headers.js';
 import type { ServerDeps } from './server-deps.js';
 import { HttpAnswers } from './statistics/http-answers.js';
@@ -32,13 +27,13 @@ export interface Server {
   readonly handler: (req: IncomingMessage, res: ServerResponse) => void;
   /** For the connections of such a server. */
   readonly quick: QuickRoad;
+  /** Answers what a worker has admitted, or refused for `denial`. */
+  readonly passedOn: (req: IncomingMessage, res: ServerResponse, denial: Denial | undefined) => void;
   /** From now on `/readyz` says 503; clients that follow events are sent away. Downloads go on. */
   stop(): void;
   /** Resolves when no request to the registry is being worked on; their connections must have been cut. */
   ended(): Promise<void>;
 }
-
-type Miss = Extract<FileResult, { handled: false }>;
 
 export interface ServerOptions {
   readonly events?: EventLimits;
@@ -62,84 +57,43 @@ export function createServer(deps: ServerDeps, options: ServerOptions = {}): Ser
   let stopping = false;
   const parts = { events, metrics, isStopping: () => stopping, hashWait: options.hashWait ?? HASH_WAIT };
   const app = createApp(deps, { ...parts, clientOf, admission: gate.admission, missOf: (req) => misses.get(req) });
-  const roads = openRoads(deps, { app, gate, clientOf, misses });
+  const { statistics, accessLog } = deps;
+  const answers = new HttpAnswers({ statistics, accessLog, clientOf, clock: () => deps.clock() });
+  const images = imagesRoad(deps, answers, clientOf);
+  const { answer, quick } = createRoads(
+    deps,
+    { answers, admission: gate.admission },
+    {
+      images: (req, res) => images.answer(req, res),
+      page(req, res, miss) {
+        answers.watch(req, res, miss.mirror);
+        misses.set(req, miss);
+        // a callback of our own, or Express would show a stack
+        const [request, response] = [req as Request, res as Response];
+        app(request, response, (error: unknown) => answerFailure(deps, request, response, error));
+      },
+    },
+  );
 
-  function fail(res: ServerResponse, error: unknown): void {
-    deps.log.error({ err: error }, 'a file could not be served');
-    failPlainly(res);
+  function refuse(req: IncomingMessage, res: ServerResponse, denial: Denial | undefined): Promise<void> | undefined {
+    if (!denial) return undefined;
+    answers.watch(req, res);
+    return gate.deny(req, res, denial);
   }
 
   return {
-    handler: (req, res) => {
-      try {
-        roads.answer(req, res)?.catch((error: unknown) => fail(res, error));
-      } catch (error) {
-        fail(res, error);
-      }
+    handler: handlerOf(deps, (req, res) => refuse(req, res, gate.admit(req, res)) ?? answer(req, res)),
+    passedOn(req, res, denial) {
+      gate.admission.passedOn(req);
+      handlerOf(deps, () => refuse(req, res, denial) ?? answer(req, res))(req, res);
     },
     stop() {
       stopping = true;
       events.close();
     },
-    quick: createQuickRoad(roads.quick),
-    ended: () => roads.ended(),
+    quick: createQuickRoad(quick),
+    ended: () => images.ended(),
   };
-}
-
-/** Who answers a request, and that it is counted. */
-function openRoads(
-  deps: ServerDeps,
-  parts: { app: Express; gate: Gate; clientOf: ClientOf; misses: WeakMap<IncomingMessage, Miss> },
-) {
-  const { app, gate, clientOf, misses } = parts;
-  const { statistics, accessLog } = deps;
-  const answers = new HttpAnswers({ statistics, accessLog, clientOf, clock: () => deps.clock() });
-  const files = fileHandlerFor(deps, answers);
-  const images = imagesRoad(deps, answers, clientOf);
-
-  /** Nothing to wait for where the answer to a file is in memory. */
-  function answer(req: IncomingMessage, res: ServerResponse): Promise<void> | undefined {
-    const refused = gate.refuse(req, res);
-    if (refused) {
-      answers.watch(req, res);
-      return refused;
-    }
-    if (isRegistryTarget(req.url)) return images.answer(req, res);
-    const result = fileFormAsked(deps, req) ?? files.serve(req, res);
-    if (result instanceof Promise) return answerLater(req, res, result);
-    answerMiss(req, res, result);
-    return undefined;
-  }
-
-  async function answerLater(req: IncomingMessage, res: ServerResponse, result: Promise<FileResult>): Promise<void> {
-    answers.begin(req, res, null);
-    try {
-      answerMiss(req, res, await result);
-    } catch (error) {
-      answers.watch(req, res); // what is told of the failure counts as well
-      throw error;
-    } finally {
-      answers.end(req);
-    }
-  }
-
-  function answerMiss(req: IncomingMessage, res: ServerResponse, result: FileResult): void {
-    if (result.handled) return;
-    const absence = absenceAnswer(req, result);
-    if (absence) {
-      void sendReady(res, absence);
-      return answers.answered(req, result.status, absence.body?.length ?? 0, result.mirror);
-    }
-    answers.watch(req, res, result.mirror);
-    misses.set(req, result);
-    // a callback of our own, or Express would show a stack
-    const [request, response] = [req as Request, res as Response];
-    app(request, response, (error: unknown) => answerFailure(deps, request, response, error));
-  }
-
-  const { admission } = gate;
-  const quick = createQuickAnswers({ files, admission, answers, log: deps.log, absence: absenceAnswer });
-  return { answer, quick, ended: () => images.ended() };
 }
 
 /** The registry, and whether anybody is still being answered. */
@@ -158,25 +112,6 @@ function imagesRoad(deps: ServerDeps, answers: HttpAnswers, clientOf: ClientOf) 
       while (working.size > 0) await Promise.allSettled(working);
     },
   };
-}
-
-function fileHandlerFor(deps: ServerDeps, answers: HttpAnswers): FileHandler {
-  return createFileHandler({
-    trees: deps.trees,
-    isMirror: (name) => deps.settings().mirrors.has(name),
-    isInPlace: (name) => deps.settings().mirrors.get(name)?.publish === 'in-place',
-    renderListing: createListingRenderer(
-      (title) => frameFor(deps, { title, section: 'none' }),
-      () => deps.settings(),
-    ),
-    onServed: (event) => answers.served(event),
-    extraHeaders: {
-      of: (mirror, segments, stats) =>
-        digestHeaders(deps.hashes, { mirror, segments, stats }, deps.settings().mirrors.get(mirror)?.sources ?? []),
-      onChange: (listener) => deps.hashes.onKnown(listener),
-    },
-    clock: () => deps.clock(),
-  });
 }
 
 function registryFor(deps: ServerDeps, clientOf: ClientOf): ReturnType<typeof createRegistry> {
@@ -220,13 +155,6 @@ function createApp(
   return app;
 }
 
-/** A form of a file, asked for by query, is none of the road of files. */
-function fileFormAsked(deps: ServerDeps, { url = '', method }: IncomingMessage): Miss | undefined {
-  if (!url.includes('?') || (method !== 'GET' && method !== 'HEAD')) return undefined;
-  const asked = formRequest(url, (name) => deps.settings().mirrors.has(name));
-  return asked && { handled: false, status: 404, ...asked };
-}
-
 /** What a route has thrown. The page that says so may itself fail: then one line of text is left. */
 function answerFailure(deps: ServerDeps, req: Request, res: Response, error: unknown): void {
   const found = problemOf(error);
@@ -266,14 +194,4 @@ function refuse(deps: ServerDeps, req: Request, res: Response, refusal: Refusal)
 
 function isForPrograms(req: Request): boolean {
   return req.path.startsWith('/api/') || req.path.startsWith('/static/');
-}
-
-function failPlainly(res: ServerResponse): void {
-  if (res.headersSent) {
-    res.destroy();
-    return;
-  }
-  const { status, detail }: Problem = problemOf(undefined);
-  res.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store' });
-  res.end(`${detail}\n`);
 }

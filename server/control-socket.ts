@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { chmod, mkdir, rm } from 'node:fs/promises';
-import { createServer, type RequestListener } from 'node:http';
+import { createServer, type RequestListener, type ServerOptions } from 'node:http';
 import { dirname } from 'node:path';
 import { MillpondError, messageOf } from '../core/errors.js';
 import { LONGEST_SOCKET_PATH } from './listening/unix-socket.js';
@@ -17,7 +17,11 @@ export interface ControlSocket {
  * the caller holds the lock of the data folder, so nobody else listens there.
  * @throws MillpondError `invalid` (the path is too long), `unavailable`
  */
-export async function openControlSocket(path: string, handler: RequestListener): Promise<ControlSocket> {
+export async function openControlSocket(
+  path: string,
+  handler: RequestListener,
+  limits: ServerOptions = {},
+): Promise<ControlSocket> {
   if (Buffer.byteLength(path) > LONGEST_SOCKET_PATH)
     throw new MillpondError(
       'invalid',
@@ -26,7 +30,7 @@ export async function openControlSocket(path: string, handler: RequestListener):
         hint: 'Choose a data folder with a shorter path.',
       },
     );
-  const server = createServer(handler);
+  const server = createServer(limits, handler);
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     await rm(path, { force: true });

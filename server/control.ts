@@ -14,6 +14,7 @@ import { addTokenRoutes } from './control-tokens.js';
 import { problemOf } from './errors.js';
 import { imageStatus, imageStatuses, type ImageStatus } from './image-status.js';
 import { allMirrorStatuses, mirrorStatus, type MirrorStatus, type StatusDeps } from './mirror-status.js';
+import type { WorkerPool, WorkerStatus } from './workers/pool.js';
 
 /** What a reload did: the dotted paths of the settings that are different now. */
 export interface ReloadResult {
@@ -29,6 +30,12 @@ export interface ProgramStatus {
   readonly data: string;
   readonly mirrors: readonly MirrorStatus[];
   readonly images: readonly ImageStatus[];
+  readonly workers: readonly WorkerStatus[];
+}
+
+/** How many workers were replaced. */
+export interface RestartedWorkers {
+  readonly restarted: number;
 }
 
 export type RunWithStages = Run & { readonly stages: readonly RunStage[] };
@@ -40,6 +47,8 @@ export interface ControlDeps extends StatusDeps, Pick<ImageControlDeps, 'imageCo
   readonly version: string;
   /** Reads the configuration again and applies it. @throws MillpondError invalid, and then nothing has changed */
   reload(): Promise<ReloadResult>;
+  /** Null where the main process serves by itself. */
+  readonly workers: Pick<WorkerPool, 'restart' | 'status'> | null;
 }
 
 const MAX_BODY = '16kb';
@@ -70,7 +79,9 @@ function addReadingRoutes(app: Express, deps: ControlDeps): void {
     const { file, data } = deps.settings();
     const [mirrors, images] = [allMirrorStatuses(deps), imageStatuses(deps)];
     const { version } = deps;
-    res.json({ version, pid: process.pid, configuration: file, data, mirrors, images } satisfies ProgramStatus);
+    const workers = deps.workers?.status ?? [];
+    const program = { version, pid: process.pid, configuration: file, data };
+    res.json({ ...program, mirrors, images, workers } satisfies ProgramStatus);
   });
   app.get('/status/:mirror', (req, res) => {
     res.json(statusOf(deps, mirrorOf(req, deps)));
@@ -120,6 +131,13 @@ function addActingRoutes(app: Express, deps: ControlDeps): void {
   });
   app.post('/mirrors/:mirror/rollback', async (req, res) => {
     res.json(await engine.rollback(mirrorOf(req, deps)));
+  });
+  app.post('/workers/restart', async (_req, res) => {
+    if (!deps.workers)
+      throw new MillpondError('conflict', 'there are no workers', {
+        hint: 'The main process serves by itself (workers: 0): restart Millpond.',
+      });
+    res.json({ restarted: await deps.workers.restart() } satisfies RestartedWorkers);
   });
   app.post('/reload', async (_req, res) => {
     res.json(await deps.reload());

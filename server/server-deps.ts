@@ -29,3 +29,11 @@ export interface ServerDeps extends StatusDeps {
   /** Whether the engine has started; `/readyz` says so. */
   ready(): boolean;
 }
+
+/** What published trees are served with, in whichever process. */
+export interface FileDeps extends Pick<
+  ServerDeps,
+  'settings' | 'store' | 'trees' | 'statistics' | 'accessLog' | 'log' | 'version' | 'clock'
+> {
+  readonly hashes: Pick<FileHashes, 'sha256' | 'onKnown'>;
+}

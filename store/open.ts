@@ -57,7 +57,17 @@ export interface Store {
  * @throws MillpondError corrupt (damaged, or not SQLite), conflict (written by a newer Millpond), unavailable
  */
 export function openStore(file: string): Store {
-  const db = open(file);
+  return storeOf(open(file));
+}
+
+/** Opens the database of a program that runs, for another process of it: what would write throws an error of SQLite. */
+export function openStoreToRead(file: string): Store {
+  const db = new Database(file, { readonly: true, fileMustExist: true });
+  db.pragma('busy_timeout = 5000');
+  return storeOf(db);
+}
+
+function storeOf(db: Database.Database): Store {
   return {
     runs: new RunStore(db),
     generations: new GenerationStore(db),

@@ -158,6 +158,7 @@ export class SyncEngine implements Engine {
       live: { generation: { ...previous, state: 'live' }, root: layout.slot(mirror, previous.slot) },
       previous: { generation: { ...live, state: 'previous' }, root: layout.slot(mirror, live.slot) },
     });
+    await trees.everywhere();
     this.#emit({ type: 'mirror.changed', mirror });
     return { generation: previous.id };
   }

@@ -11,7 +11,7 @@ const LINKED_FORMS: readonly DerivedForm[] = ['meta4', 'torrent'];
  * aria2 reads) and in the present one (RFC 9530), and where else and in which forms it is found (RFC 6249). None else.
  */
 export function digestHeaders(
-  hashes: FileHashes,
+  hashes: Pick<FileHashes, 'sha256'>,
   file: Pick<HashedFile, 'mirror' | 'segments' | 'stats'>,
   sources: readonly string[],
 ): readonly string[] {

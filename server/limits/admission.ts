@@ -84,6 +84,11 @@ export class Admission {
     return this.#paceFor(client)?.takeNow(bytes) ?? true;
   }
 
+  /** A request that another process has admitted is paced, and counts for nothing here. */
+  passedOn({ socket }: IncomingMessage): void {
+    if (!this.#doors.has(socket)) this.#open(socket);
+  }
+
   /** What a client uses now; its zone's clients that download are counted with it. */
   usage(client: Client): { connections: number; zoneConnections: number; activeClients: number } {
     const zone = this.#zones.get(client.zone);

@@ -1,15 +1,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Metrics } from '../metrics.js';
 import type { ServerDeps } from '../server-deps.js';
-import { Admission, type AdmissionDeps } from './admission.js';
+import { Admission, type AdmissionDeps, type Denial } from './admission.js';
 import { DenialIds } from './denial-ids.js';
 import { deny } from './deny.js';
 
 /** Where every request enters: the limits of zones, and what is told to those whom they hold back. */
 export interface Gate {
   readonly admission: Admission;
-  /** Undefined where the request may be answered; else it has been refused, and resolves when that has been told. */
-  refuse(request: IncomingMessage, response: ServerResponse): Promise<void> | undefined;
+  /** Undefined where the request may be answered. */
+  admit(request: IncomingMessage, response: ServerResponse): Denial | undefined;
+  /** Tells why a request is refused. */
+  deny(request: IncomingMessage, response: ServerResponse, denial: Denial): Promise<void>;
 }
 
 export function openGate(
@@ -22,9 +24,8 @@ export function openGate(
   const ids = new DenialIds(deps.log, clock);
   return {
     admission,
-    refuse(request, response) {
-      const denial = admission.admit(request, response);
-      if (!denial) return undefined;
+    admit: (request, response) => admission.admit(request, response),
+    deny(request, response, denial) {
       metrics.refused(denial.kind, denial.client.zone);
       return deny(deps, ids, { request, response }, denial);
     },

@@ -71,6 +71,19 @@ export class Connections {
     this.#close((connection) => connection.server === server);
   }
 
+  /** Resolves when none of `server` is open. */
+  async left(server: Server): Promise<void> {
+    for (let open = this.#oneOf(server); open; open = this.#oneOf(server)) {
+      const socket = open;
+      await new Promise((resolve) => socket.once('close', resolve));
+    }
+  }
+
+  #oneOf(server: Server): Socket | undefined {
+    for (const [socket, connection] of this.#all) if (connection.server === server) return socket;
+    return undefined;
+  }
+
   #add(socket: Socket, connection: Connection): void {
     this.#all.set(socket, connection);
     socket.once('close', () => this.#all.delete(socket));

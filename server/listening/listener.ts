@@ -3,6 +3,7 @@ import { chmod } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server as HttpServer, type ServerOptions } from 'node:http';
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import type { ListenOptions, Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
 import { MillpondError, systemCode } from '../../core/errors.js';
@@ -12,7 +13,7 @@ import type { Certificates } from './certificates.js';
 import type { Connections } from './connections.js';
 import { KeptCertificates } from './kept-certificates.js';
 import type { QuickRoad } from '../quick/quick-road.js';
-import { baseUrl, placeWords, type Place, type Wanted } from './places.js';
+import { baseUrl, keyOf, placeWords, type Place, type Wanted } from './places.js';
 import { receiveProxyHeader } from './proxy-stage.js';
 import { answerBrokenRequest, MAX_HEAD_BYTES, refuseTooLarge } from './request-limits.js';
 import { clearSocketPath } from './unix-socket.js';
@@ -26,6 +27,8 @@ export interface ListenerParts {
   readonly log: Pick<Logger, 'info' | 'warn'>;
   /** Whether the other end of a connection may say whose it is. */
   isTrustedProxy(socket: Socket): boolean;
+  /** Where given, it gets all connections, with the key of their place, before anything is read from them. */
+  readonly handOver?: ((socket: Socket, key: string) => void) | undefined;
   /** Milliseconds between looks at the files of certificates; every five seconds unless given. */
   readonly lookAtFilesEveryMs?: number;
   /** Milliseconds that the header of a request may take; 20 seconds unless given. */
@@ -59,6 +62,8 @@ export class Listener {
   readonly #refusals: RareWarning;
   #taken: Place;
   #isLeaving = false;
+  /** Another process listens at the place. */
+  #isStanding = false;
 
   private constructor(
     private readonly parts: ListenerParts,
@@ -79,6 +84,27 @@ export class Listener {
 
   /** @throws MillpondError invalid, unavailable */
   static async open(parts: ListenerParts, wanted: Wanted): Promise<Listener> {
+    const listener = await Listener.#make(parts, wanted);
+    try {
+      await listener.#listen();
+    } catch (error) {
+      listener.certificates?.stop();
+      throw error;
+    }
+    return listener;
+  }
+
+  /** Without listening: its connections are taken by another process, and given to `take`. @throws MillpondError invalid */
+  static async stand(parts: ListenerParts, wanted: Wanted): Promise<Listener> {
+    const listener = await Listener.#make(parts, wanted);
+    listener.#isStanding = true;
+    // for whoever asks whether it is leaving
+    Object.defineProperty(listener.server, 'listening', { get: () => !listener.#isLeaving });
+    listener.server.emit('listening'); // from then on Node looks after timeouts
+    return listener;
+  }
+
+  static async #make(parts: ListenerParts, wanted: Wanted): Promise<Listener> {
     const options = {
       log: parts.log,
       lookEveryMs: parts.lookAtFilesEveryMs ?? LOOK_AT_FILES_EVERY_MS,
@@ -87,12 +113,6 @@ export class Listener {
     };
     const certificates = wanted.tls && (await KeptCertificates.open(wanted.tls.certificates, options));
     const listener = new Listener(parts, wanted, certificates);
-    try {
-      await listener.#listen();
-    } catch (error) {
-      certificates?.stop();
-      throw error;
-    }
     return listener;
   }
 
@@ -121,16 +141,28 @@ export class Listener {
     };
   }
 
-  /** No new connections from now on; resolves when the running requests have ended. */
-  async leave(): Promise<void> {
+  /** A connection that another process has handed over. */
+  take(socket: Socket): void {
+    socket.allowHalfOpen = true; // as those that Node's HTTP server takes itself
+    this.server.emit('connection', socket);
+  }
+
+  /**
+   * No new connections from now on; resolves when the running requests have ended. Those that wait for another request
+   * are closed after `idleMs`: clients that go on asking are told meanwhile.
+   */
+  async leave(idleMs = 0): Promise<void> {
     const { server } = this;
+    const { connections } = this.parts;
     this.#isLeaving = true;
     this.certificates?.stop();
+    if (idleMs > 0) await Promise.race([connections.left(server), pause(idleMs)]);
     const closed = once(server, 'close');
     server.close();
     const timer = setInterval(() => server.closeIdleConnections(), LOOK_FOR_IDLE_EVERY_MS);
-    const unused = setTimeout(() => this.parts.connections.closeUnused(server), UNUSED_GRACE_MS);
+    const unused = setTimeout(() => connections.closeUnused(server), UNUSED_GRACE_MS);
     await closed;
+    await connections.left(server); // of those that were handed over, the server knows nothing
     clearInterval(timer);
     clearTimeout(unused);
   }
@@ -169,6 +201,12 @@ export class Listener {
     const { server, parts } = this;
     const ways = server.listeners('connection') as ((socket: Socket) => void)[];
     server.removeAllListeners('connection');
+    const { handOver } = parts;
+    if (handOver) {
+      Object.assign(server, { pauseOnConnect: true }); // an option of net.Server that HTTP servers do not pass on
+      server.on('connection', (socket: Socket) => handOver(socket, keyOf(this.wanted)));
+      return;
+    }
     server.on('connection', (socket: Socket) => {
       const begin = (): void => {
         for (const way of ways) way.call(server, socket);
@@ -210,7 +248,7 @@ export class Listener {
 
   async #setMode(): Promise<void> {
     const { place, mode } = this.wanted;
-    if (place.kind === 'unix') await chmod(place.path, mode);
+    if (place.kind === 'unix' && !this.#isStanding) await chmod(place.path, mode);
   }
 }
 

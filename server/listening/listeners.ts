@@ -2,7 +2,7 @@ import type { ListenSettings } from '../../config/settings.js';
 import { MillpondError } from '../../core/errors.js';
 import type { PassedSocket } from '../../platform/systemd-sockets.js';
 import { Listener, type ListenerParts } from './listener.js';
-import { areInTheWay, keyOf, placeWords, wantedPlaces, type Wanted } from './places.js';
+import { areInTheWay, keyOf, placeWords, wantedPlaces, type NamedPlace, type Wanted } from './places.js';
 
 interface Open {
   /** As it was asked for. */
@@ -23,6 +23,11 @@ export class HttpListeners {
     passed: readonly PassedSocket[] = [],
   ) {
     this.#passed = passed;
+  }
+
+  /** Those that are listened on now, with the ports that were really taken. */
+  get places(): NamedPlace[] {
+    return this.#open.map(({ key, listener }) => ({ key, wanted: listener.asTaken }));
   }
 
   /**

@@ -16,6 +16,12 @@ export interface Wanted {
   readonly tls: { readonly certificates: readonly CertificateFiles[]; readonly hsts: number | null } | null;
 }
 
+/** A place that is listened on, under the key as it was asked for. */
+export interface NamedPlace {
+  readonly key: string;
+  readonly wanted: Wanted;
+}
+
 /** The places of the configuration, one for each socket that systemd has passed. @throws MillpondError invalid */
 export function wantedPlaces(
   { http, https }: Pick<ListenSettings, 'http' | 'https'>,

@@ -45,7 +45,7 @@ export function pageRoutes(deps: ServerDeps): Router {
 }
 
 export function frameFor(
-  deps: ServerDeps,
+  deps: Pick<ServerDeps, 'settings' | 'store' | 'version' | 'clock'>,
   page: { title: string; section: PageFrame['section']; events?: string },
 ): PageFrame {
   const settings = deps.settings();

@@ -42,7 +42,7 @@ export async function prepare(context: TreeRunContext): Promise<Staging> {
   const changes = layout.changes(mirror.name, slot);
   await mkdir(layout.slotsFolder(mirror.name), { recursive: true });
   await mkdir(dirname(changes), { recursive: true });
-  retirePrevious(context);
+  await retirePrevious(context);
   if (mirror.publish === 'in-place') {
     await prepareInPlace(context, root, changes);
     const unfinished = MIDWAY.has(runBefore(context)?.outcome);
@@ -92,12 +92,13 @@ function slotToFill({ mirror }: TreeRunContext, live: Generation | null): SlotNa
 }
 
 /** From here on the tree of the previous generation is no longer whole, and nobody may be served from it. */
-function retirePrevious({ mirror, store, trees, tell }: TreeRunContext): void {
+async function retirePrevious({ mirror, store, trees, tell }: TreeRunContext): Promise<void> {
   const previous = store.generations.inState(mirror.name, 'previous');
   if (!previous) return;
   store.generations.setState(previous.id, 'recycled');
   const served = trees.get(mirror.name);
   if (served) trees.set(mirror.name, { live: served.live, previous: null });
+  await trees.everywhere();
   tell.published();
 }
 

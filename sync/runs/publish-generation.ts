@@ -8,7 +8,7 @@ import type { TreeRunContext } from './run-context.js';
  * leaves either the old tree or the new one, and the records can be brought in line with whichever it is.
  */
 export async function publishGeneration(context: TreeRunContext, staging: Staging): Promise<Generation> {
-  const { mirror, layout, store, run, tally, clock, log } = context;
+  const { mirror, layout, store, trees, run, tally, tell, clock, log } = context;
   const started = clock();
   const generation = store.generations.add({
     mirror: mirror.name,
@@ -24,16 +24,14 @@ export async function publishGeneration(context: TreeRunContext, staging: Stagin
   });
   await switchLive(layout, mirror.name, staging.slot);
   recordSwitch(context, staging, generation);
+  await trees.everywhere();
+  tell.published();
   await exposePublicly(layout, mirror.name);
   log.write(`Generation ${generation.id} published from slot ${staging.slot} in ${clock() - started} ms.`);
   return { ...generation, state: 'live' };
 }
 
-function recordSwitch(
-  { mirror, layout, store, trees, tell }: TreeRunContext,
-  staging: Staging,
-  made: Generation,
-): void {
+function recordSwitch({ mirror, layout, store, trees }: TreeRunContext, staging: Staging, made: Generation): void {
   // a tree published in place has overwritten the one before
   const before = staging.live?.slot === staging.slot ? null : staging.live;
   store.transaction(() => {
@@ -45,5 +43,4 @@ function recordSwitch(
     live: { generation: { ...made, state: 'live' }, root: staging.root },
     previous: before && { generation: { ...before, state: 'previous' }, root: layout.slot(mirror.name, before.slot) },
   });
-  tell.published();
 }

@@ -134,6 +134,7 @@ export async function openControlScene(
     clock: () => NOW,
     version: '1.2.3',
     log: { error: (...line: unknown[]) => void logged.push(line) },
+    workers: null,
     reload: () => state.reload(),
   });
   const socket: ControlSocket = await openControlSocket(layout.controlSocket, handler);

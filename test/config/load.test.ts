@@ -49,6 +49,7 @@ describe('parseSettings', () => {
         scrub: { rate: 25_000_000 },
         keep: { untagged: 604_800, history: 10, grace: 86_400 },
       },
+      workers: 0,
       grace: 30,
     });
     expect(mirror(UPSTREAM, MANUAL)).toEqual({
@@ -84,7 +85,7 @@ listen:
   https: { address: ":443", cert: a.pem, key: /k/a.key }
   connections: 5000
   rsync: { address: ":873", max_connections: 20, idle: 1m, checksum: true }
-workers: 0
+workers: 3
 zones: { campus: { networks: ["192.0.2.0/24", "2001:db8::/32"] } }
 proxies: { trusted: "unix:", header: forwarded }
 grace: 1m
@@ -116,6 +117,7 @@ registry:
         connections: 5000,
         rsync: { address: { host: '', port: 873 }, maxConnections: 20, idle: 60, checksum: true },
       },
+      workers: 3,
       grace: 60,
       sync: {
         concurrency: 8,
@@ -257,8 +259,8 @@ mirrors:
       'listen: { rsync: ":873" }\nmirrors: { global: { upstream: /srv, every: 1h } }',
       'mirrors.global: "global" cannot be served over rsync',
     ],
-    ['workers: 4', 'workers: 4 is not allowed here: it must be 0: this version serves from one process'],
-    ['workers: auto', 'workers: "auto" is not allowed here: it must be 0: this version serves from one process'],
+    ['workers: -1', 'workers: -1 is not allowed here: it must be auto, or a whole number from 0 to 64'],
+    ['workers: many', 'workers: "many" is not allowed here: it must be auto, or a whole number from 0 to 64'],
     ['grace: 30', 'grace: 30 is not a duration of 0s to 1d: write it as 90s, 15m, 1h30m or 7d'],
     ['grace: 25h', 'grace: "25h" is not a duration of 0s to 1d'],
     [

@@ -256,6 +256,7 @@ export function makeSettings(
       keep: { untagged: 604_800, history: 10, grace: 86_400 },
     },
     mirrors: new Map(mirrors.map((mirror) => [mirror.name, mirror])),
+    workers: 0,
     grace: 30,
   };
 }

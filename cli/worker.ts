@@ -1,0 +1,97 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Settings } from '../config/settings.js';
+import { FileHashes } from '../content/file-hashes.js';
+import { Layout } from '../content/layout.js';
+import { PublishedTrees } from '../content/published-trees.js';
+import type { RawName } from '../core/tree-path.js';
+import { createLog } from '../platform/log.js';
+import { packageVersion } from '../platform/package-root.js';
+import { mainProcess } from '../platform/worker-process.js';
+import { AccessLog } from '../server/access-log.js';
+import { HandedListeners } from '../server/listening/handed-listeners.js';
+import { Statistics } from '../server/statistics/statistics.js';
+import type { FromWorker, Order, ToWorker, WorkerConfiguration } from '../server/workers/messages.js';
+import { passOnTo } from '../server/workers/pass-on.js';
+import { createWorkerServer } from '../server/workers/worker-server.js';
+import { openStoreToRead } from '../store/open.js';
+import { listenerParts } from './listeners.js';
+
+/** How often it is told what was counted; who dies takes what came since. */
+const COUNTS_EVERY_MS = 1_000;
+
+type HashListener = (mirror: string, segments: readonly RawName[]) => void;
+
+const main = mainProcess();
+const log = createLog(process.env['MILLPOND_LOG'] ?? 'info');
+const trees = new PublishedTrees();
+const statistics = new Statistics();
+const accessLog = new AccessLog({ log });
+const hashListeners: HashListener[] = [];
+let settings: Settings | undefined;
+let listeners: HandedListeners | undefined;
+
+main.onMessage((message, socket) => {
+  const heard = message as ToWorker;
+  if (heard.kind === 'order') void follow(heard.id, heard.order);
+  else if (heard.kind === 'connection') void (socket && listeners?.take(heard.place, socket));
+  else if (heard.kind === 'hashed') for (const listener of hashListeners) listener(heard.mirror, heard.segments);
+  else if (heard.kind === 'reopen') accessLog.reopen();
+  else if (heard.kind === 'cut') listeners?.cut();
+  else void leave(heard.idleMs);
+});
+await tell({ kind: 'up' });
+setInterval(() => void tellCounts(), COUNTS_EVERY_MS);
+
+/** One that cannot do what it is told ends: another one takes its place. */
+async function follow(id: number, order: Order): Promise<void> {
+  try {
+    if (order.kind === 'trees') trees.set(order.mirror, order.trees);
+    else await configure(order.configuration);
+    await tell({ kind: 'done', id });
+  } catch (error) {
+    log.error({ err: error }, 'a worker cannot do what it was told');
+    process.exit(1);
+  }
+}
+
+async function configure(configuration: WorkerConfiguration): Promise<void> {
+  const before = settings;
+  settings = configuration.settings;
+  if (!isDeepStrictEqual(before?.accessLog ?? null, settings.accessLog)) accessLog.apply(settings.accessLog);
+  listeners ??= createListeners(new Layout(configuration.data), () => settings ?? configuration.settings);
+  await listeners.apply(configuration.places);
+}
+
+/** All that is made once, when the first settings are there. */
+function createListeners(layout: Layout, ownSettings: () => Settings): HandedListeners {
+  const store = openStoreToRead(layout.stateDb);
+  const clock = Date.now;
+  const hashes = new FileHashes({ store, log, clock });
+  const server = createWorkerServer(
+    {
+      ...{ settings: ownSettings, store, trees, statistics, accessLog, log, version: packageVersion(), clock },
+      hashes: {
+        sha256: (file) => hashes.sha256(file),
+        onKnown: (listener) => void hashListeners.push(listener),
+      },
+    },
+    passOnTo(layout.workersSocket, log),
+  );
+  return new HandedListeners(listenerParts(server, ownSettings, log));
+}
+
+async function leave(idleMs: number): Promise<void> {
+  await listeners?.leave(idleMs);
+  await tellCounts();
+  await accessLog.stop();
+  process.exit();
+}
+
+async function tellCounts(): Promise<void> {
+  const increments = statistics.drain();
+  if (increments.hours.length + increments.tops.length > 0) await tell({ kind: 'counted', increments });
+}
+
+function tell(message: FromWorker): Promise<void> {
+  return main.send(message);
+}

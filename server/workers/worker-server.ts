@@ -1,0 +1,27 @@
+import { createRoads, handlerOf } from '../roads.js';
+import type { Server } from '../app.js';
+import { clientFinder } from '../clients/client-finder.js';
+import { Admission } from '../limits/admission.js';
+import { createQuickRoad } from '../quick/quick-road.js';
+import type { FileDeps } from '../server-deps.js';
+import { HttpAnswers } from '../statistics/http-answers.js';
+import type { PassOn } from './pass-on.js';
+
+/** Answers requests for published trees, and passes on all others. Those are counted by who answers them. */
+export function createWorkerServer(deps: FileDeps, passOn: PassOn): Pick<Server, 'handler' | 'quick'> {
+  const [settings, clock] = [() => deps.settings(), () => deps.clock()];
+  const { statistics, accessLog } = deps;
+  const clientOf = clientFinder(settings);
+  const admission = new Admission({ settings, clock, clientOf });
+  const answers = new HttpAnswers({ statistics, accessLog, clientOf, clock });
+  const roads = createRoads(
+    deps,
+    { answers, admission },
+    { images: (req, res) => void passOn(req, res), page: (req, res) => passOn(req, res) },
+  );
+  const handler = handlerOf(deps, (req, res) => {
+    const denial = admission.admit(req, res);
+    return denial ? void passOn(req, res, denial) : roads.answer(req, res);
+  });
+  return { handler, quick: createQuickRoad(roads.quick) };
+}
