@@ -1,4 +1,5 @@
 import { OciError } from '../../../core/oci/errors.js';
+import { isTag } from '../../../core/oci/names.js';
 import { RunFailure } from '../../runs/run-failure.js';
 import { failureClassOf, RegistryFailure, type RegistryFailureKind } from './registry-failure.js';
 
@@ -52,7 +53,8 @@ export class TagFailures {
     if (!first) return null;
     const named = [...this.#failed].slice(0, MOST_NAMED).map(([tag, { message }]) => `${tag} (${message})`);
     const more = this.count > MOST_NAMED ? ` and ${this.count - MOST_NAMED} more` : '';
-    const message = `${this.count} ${this.count === 1 ? 'tag' : 'tags'} did not come: ${named.join(', ')}${more}.`;
+    const what = [...this.names].every(isTag) ? 'tag' : 'part';
+    const message = `${this.count} ${what}${this.count === 1 ? '' : 's'} did not come: ${named.join(', ')}${more}.`;
     const waits = [...this.#failed.values()].map(
       (error) => (error instanceof RegistryFailure && error.retryAfter) || 0,
     );

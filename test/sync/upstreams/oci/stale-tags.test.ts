@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { buildImage } from '../../../fixtures/image-builder.js';
+import { buildArtifact, buildImage, descriptorOf } from '../../../fixtures/image-builder.js';
 import { tooManyRequests } from '../../../fixtures/oci-faults.js';
-import { NAME, startPond, startUpstream, type Pond } from './image-scene.js';
+import { NAME, pushReferrer, startPond, startUpstream, type Pond } from './image-scene.js';
 
 const HOUR = 3_600_000;
 
@@ -82,6 +82,20 @@ describe('a run of images that does not compare or bring all', () => {
     for (const tag of tags)
       if (!broken.includes(tag)) expect(pond.store.tags.get(NAME, tag)?.digest).toBe(image.digest);
     expect(pond.images.troubleSince('up.test')).toBeNull();
+  });
+
+  it('does not call a tag what is about one', async () => {
+    const upstream = await startUpstream();
+    const image = buildImage({ seed: 'signed late' });
+    const about = buildArtifact({ seed: 'about', artifactType: 'application/sbom', subject: descriptorOf(image) });
+    await upstream.push(image, '1');
+    const pond = await startPond(upstream.faulty.url, { stillClock: true, mirror: { referrers: true } });
+    await pond.sync();
+    await pushReferrer(upstream, image, about);
+    upstream.faulty.inject({ on: { reference: about.digest }, action: { do: 'answer', status: 403 } });
+    pond.clock.now += 25 * HOUR;
+    expect((await pond.sync()).message).toMatch(/^1 part did not come: what is about sha256:/);
+    expect(staleOf(pond)).toEqual([['1', null]]);
   });
 
   it('knows what it had compared before it was asked to come back later', async () => {
