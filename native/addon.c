@@ -138,6 +138,21 @@ static napi_value at_once(napi_env env, napi_callback_info info) {
   return to_number(env, send_at_once(turns_of(env), (int)socket, (int)file, offset, (size_t)length));
 }
 
+/** readAtOnce(file: fd, offset, length, buffer): bytes of the file that are in memory, or -errno. */
+static napi_value read_at_once(napi_env env, napi_callback_info info) {
+  napi_value argv[4];
+  int64_t file, offset, length;
+  void *buffer;
+  size_t room;
+  if (!arguments(env, info, 4, argv)) return NULL;
+  if (napi_get_buffer_info(env, argv[3], &buffer, &room) != napi_ok) {
+    napi_throw_type_error(env, NULL, "not a buffer");
+    return NULL;
+  }
+  if (!slice_of(env, argv, (int64_t)room, &file, &offset, &length)) return NULL;
+  return to_number(env, read_resident((int)file, offset, buffer, (size_t)length));
+}
+
 static Held *only_sender(napi_env env, napi_callback_info info) {
   napi_value argv[1];
   return arguments(env, info, 1, argv) ? held(env, argv[0]) : NULL;
@@ -181,6 +196,7 @@ NAPI_MODULE_INIT() {
       {"open", NULL, open_sender, NULL, NULL, NULL, napi_enumerable, NULL},
       {"start", NULL, start, NULL, NULL, NULL, napi_enumerable, NULL},
       {"sendAtOnce", NULL, at_once, NULL, NULL, NULL, napi_enumerable, NULL},
+      {"readAtOnce", NULL, read_at_once, NULL, NULL, NULL, napi_enumerable, NULL},
       {"passed", NULL, passed, NULL, NULL, NULL, napi_enumerable, NULL},
       {"queued", NULL, queued, NULL, NULL, NULL, napi_enumerable, NULL},
       {"close", NULL, close_from_js, NULL, NULL, NULL, napi_enumerable, NULL},

@@ -1,9 +1,11 @@
 // Whether a file can be read without waiting for its disk.
 #define _GNU_SOURCE
 #include "residency.h"
+#include <errno.h>
 #include <stdbool.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define SMALLEST_PAGE 4096
@@ -41,4 +43,10 @@ size_t resident_bytes(int file, off_t offset, size_t length) {
   munmap(map, span);
   if (count == pages) return length;
   return count == 0 ? 0 : count * page - before;
+}
+
+ssize_t read_resident(int file, off_t offset, void *buffer, size_t length) {
+  const struct iovec into = {buffer, length};
+  const ssize_t got = preadv2(file, &into, 1, offset, RWF_NOWAIT);
+  return got < 0 ? -errno : got;
 }

@@ -10,6 +10,7 @@ interface Addon {
   open(socket: number): object;
   start(sender: object, file: number, offset: number, length: number, done: (status: number) => void): void;
   sendAtOnce(socket: number, file: number, offset: number, length: number): number;
+  readAtOnce(file: number, offset: number, length: number, buffer: Buffer): number;
   passed(sender: object): number;
   queued(sender: object): number;
   close(sender: object): void;
@@ -92,6 +93,15 @@ export class FileSender {
   close(): void {
     this.addon.close(this.#native);
   }
+}
+
+/**
+ * Fills the first `length` bytes of `buffer` from `offset` of a file, where all of them are in memory. False where that
+ * cannot be told without waiting for a disk, and where the addon is not used.
+ */
+export function readAtOnce(file: number, offset: number, length: number, buffer: Buffer): boolean {
+  if (!FileSender.isAvailable() || !addon) return false;
+  return addon.readAtOnce(file, offset, length, buffer) === length;
 }
 
 function outcomeOf(status: number): SendOutcome {

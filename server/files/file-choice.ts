@@ -29,17 +29,6 @@ export function chooseAnswer(asked: Asked, facts: FileFacts, now: number): FileC
   return { kind: 'parts', ranges: range.ranges };
 }
 
-/** The answer where no more than `body`, all bytes of the file, is needed for it; several ranges take longer. */
-export function readyFile(
-  asked: Asked,
-  { facts, body }: { facts: FileFacts; body: Buffer | null },
-  now: number,
-): ReadyAnswer | undefined {
-  const choice = chooseAnswer(asked, facts, now);
-  if (choice.kind === 'ready') return choice.answer;
-  return body && choice.kind === 'part' ? { head: choice.head, body: partOf(body, choice.range) } : undefined;
-}
-
 export function partOf(body: Buffer, range: ByteRange): Buffer {
   return lengthOf(range) === body.length ? body : body.subarray(range.first, range.last + 1);
 }

@@ -11,7 +11,6 @@ import {
 import type { PublishedTrees } from '../../content/published-trees.js';
 import { INDEX_CACHE } from './cache-rules.js';
 import { EntryCache, type CacheLimits, type KnownAbsence, type KnownFile, type KnownFolder } from './entry-cache.js';
-import { readyFile } from './file-choice.js';
 import { sendFile } from './file-response.js';
 import { EntryFinder, type Wanted } from './find-entry.js';
 import { sendListing, type Rendered } from './listing-response.js';
@@ -20,7 +19,8 @@ import { LOOKUP_TRIES, openEntry } from './open-entry.js';
 import { readFolder } from './read-folder.js';
 import { mirrorOf, splitTarget } from './request-target.js';
 import type { FlatHeaders } from './response-head.js';
-import { sendReady, shortAnswer, type Asked, type ReadyAnswer, type Sent } from './short-answer.js';
+import { readyFile } from './ready-file.js';
+import { sendReady, shortAnswer, type Asked, type KnownAnswer, type ReadyAnswer, type Sent } from './short-answer.js';
 
 /** One answered request, for counters and logs. */
 export interface ServedEvent extends Sent {
@@ -80,11 +80,6 @@ export interface FileHandler {
   known(asked: Asked): KnownAnswer | FileResult | undefined;
 }
 
-export interface KnownAnswer extends ReadyAnswer {
-  /** To be called with how it went. */
-  readonly told: (sent: Sent) => void;
-}
-
 /** A request for something below a mirror. */
 interface TreeRequest extends WantedWithQuery {
   readonly request: IncomingMessage;
@@ -137,10 +132,10 @@ function knownAnswer(parts: Parts, asked: Asked): KnownAnswer | FileResult | und
   if (!found || found.query !== '') return undefined;
   const { known } = found;
   if (known.kind === 'absent') return known.answer;
-  const answer = known.kind === 'file' ? readyFile(asked, known, now(parts.deps)) : readyRedirect(asked, found);
-  if (!answer) return undefined;
-  const { head, body } = answer;
-  return { head, body, told: (sent) => void served(parts.deps, known, asked, sent) };
+  const told = (sent: Sent): void => void served(parts.deps, known, asked, sent);
+  if (known.kind === 'file') return readyFile(asked, known, { now: now(parts.deps), told });
+  const moved = readyRedirect(asked, found);
+  return moved && { ...moved, told };
 }
 
 /** What is remembered of the target of a GET or HEAD. */

@@ -20,6 +20,11 @@ export interface ReadyAnswer {
   readonly body: Buffer | null;
 }
 
+/** One of which it is to be told how it went, once. */
+export interface KnownAnswer extends ReadyAnswer {
+  readonly told: (sent: Sent) => void;
+}
+
 /** One line of text; HEAD gets the same header fields alone (RFC 9110 section 9.3.2). */
 export function shortAnswer(
   { method }: Pick<Asked, 'method'>,

@@ -1,37 +1,36 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { formatHttpDate } from '../files/http-date.js';
-import type { ReadyAnswer, Sent } from '../files/short-answer.js';
-
-export interface QuickAnswer extends ReadyAnswer {
-  /** Called once, with how it went. */
-  readonly told: (sent: Sent) => void;
-}
+import type { KnownAnswer } from '../files/short-answer.js';
 
 /** Answers are put together here. It is used by all connections in turn, since the kernel mostly takes all at once. */
 const ROOM = 32 * 1024;
 /** Up to so many bytes, a copy costs less than a piece more to write. */
 const COPIED = 8 * 1024;
 
+/** Bytes of bodies that may wait for slow clients in all. */
+const MOST_WAITING = 32 * 1024 * 1024;
+let waiting = 0;
+
 let room = Buffer.allocUnsafeSlow(ROOM);
 
 /** Writes answers on a connection, with what Node adds to each of its own. */
 export class AnswerWriter {
   #filled = 0;
-  #answers: QuickAnswer[] = [];
+  #answers: KnownAnswer[] = [];
 
   constructor(
     private readonly socket: Socket,
     private readonly server: Server,
   ) {}
 
-  /** False while the client has not taken what was written: answers do not pile up. */
+  /** False while the client has not taken what was written, and while very much waits for all: answers do not pile up. */
   isReady(): boolean {
-    return this.socket.writableLength === 0;
+    return this.socket.writableLength === 0 && waiting < MOST_WAITING;
   }
 
   /** Takes an answer, to be written by flush() in this turn of the event loop. */
-  add(answer: QuickAnswer): void {
+  add(answer: KnownAnswer): void {
     const { head, body } = answer;
     const end = endOfHead(this.server.keepAliveTimeout);
     const copied = body && body.length <= COPIED ? body : null;
@@ -67,7 +66,13 @@ export class AnswerWriter {
     } else socket.write(piece, done);
     if (socket.writableLength === 0) return;
     room = Buffer.allocUnsafeSlow(ROOM); // the kernel still has to read from the other
-    wait.end = this.#waitLonger();
+    const bytes = ROOM + (body?.buffer.byteLength ?? 0);
+    const endWait = this.#waitLonger();
+    waiting += bytes;
+    wait.end = () => {
+      waiting -= bytes;
+      endWait();
+    };
   }
 
   /** A reader has the time that it has with Node's answers, not that of an idle connection; returns what takes it back. */

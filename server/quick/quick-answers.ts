@@ -1,9 +1,8 @@
 import type { FileHandler, FileResult } from '../files/handler.js';
-import type { ReadyAnswer } from '../files/short-answer.js';
+import type { KnownAnswer, ReadyAnswer } from '../files/short-answer.js';
 import type { Admission } from '../limits/admission.js';
 import type { Log } from '../../platform/log.js';
 import type { HttpAnswers } from '../statistics/http-answers.js';
-import type { QuickAnswer } from './answer-writer.js';
 import type { PlainRequest } from './plain-request.js';
 import type { QuickAnswers } from './quick-road.js';
 
@@ -29,7 +28,7 @@ export function createQuickAnswers(parts: QuickParts): QuickAnswers {
   };
 }
 
-function knownAnswer({ files, absence, answers }: QuickParts, request: PlainRequest): QuickAnswer | undefined {
+function knownAnswer({ files, absence, answers }: QuickParts, request: PlainRequest): KnownAnswer | undefined {
   const known = files.known(request);
   if (!known || 'head' in known) return known;
   if (known.handled) return undefined;

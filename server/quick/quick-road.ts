@@ -1,10 +1,11 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
-import { AnswerWriter, isAnsweredByNode, type QuickAnswer } from './answer-writer.js';
+import type { KnownAnswer } from '../files/short-answer.js';
+import { AnswerWriter, isAnsweredByNode } from './answer-writer.js';
 import { readPlainRequest, type PlainRequest } from './plain-request.js';
 
 /** What answers a request at once, from memory; undefined where that cannot be. Throws nothing. */
-export type QuickAnswers = (request: PlainRequest) => QuickAnswer | undefined;
+export type QuickAnswers = (request: PlainRequest) => KnownAnswer | undefined;
 
 /**
  * To be called when an HTTP server has taken a connection and has read nothing from it. `used` is told, once a second

@@ -116,6 +116,7 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
   const { events, hashWait } = options;
   const server = createServer(deps, { ...(events ? { events } : {}), ...(hashWait ? { hashWait } : {}) });
   const http = createHttpServer(server.handler);
+  http.on('connection', (socket) => server.quick(socket, http));
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
   const close = async (): Promise<void> => {
     server.stop();

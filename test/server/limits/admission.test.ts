@@ -308,3 +308,30 @@ describe('rates', () => {
     expect((await ask('/debian/large.iso', { method: 'HEAD' })).headers['content-length']).toBe(String(SIZE));
   });
 });
+
+describe('a connection on which requests are answered before the parser', () => {
+  it('is held to what changes meanwhile: a mirror that is closed, connections, requests, a rate', async () => {
+    apply({});
+    const agent = agentFor();
+    const get = (path = '/debian/hello.deb') => ask(path, { agent });
+    for (let count = 0; count < 3; count++) expect(await get()).toMatchObject({ status: 200, text: 'hello' });
+
+    apply({ client: { requests: 2 } });
+    expect([await get(), await get(), await get()].map(({ status }) => status)).toEqual([200, 200, 429]);
+
+    apply({ connections: 1 });
+    const other = agentFor();
+    for (let count = 0; count < 3; count++) {
+      expect((await get()).status).toBe(200);
+      expect((await ask('/debian/hello.deb', { agent: other })).status).toBe(429);
+    }
+
+    apply({ rate: 1000 });
+    for (let count = 0; count < 3; count++) expect((await get()).text).toBe('hello');
+
+    apply({});
+    expect((await get('/private/paper.pdf')).status).toBe(403);
+    expect((await get('/private/paper.pdf')).status).toBe(403);
+    expect((await get()).status).toBe(200);
+  });
+});

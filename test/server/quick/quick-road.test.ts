@@ -1,9 +1,9 @@
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { ServedEvent } from '../../../server/files/handler.js';
 import { FILE_TIME, startSite, type Site } from '../files/site.js';
 
@@ -175,6 +175,81 @@ describe('createQuickRoad', () => {
       }),
       { numRuns: 100, endOnFailure: true },
     );
+  });
+});
+
+/** A connection on which the first request has been answered; what came on it is collected. */
+async function openConnection(
+  site: Site,
+): Promise<{ socket: Socket; said: () => string; ask: (target: string) => Promise<void> }> {
+  const socket = connect(site.port, '127.0.0.1');
+  const chunks: Buffer[] = [];
+  socket.on('data', (chunk) => chunks.push(chunk));
+  const said = (): string => Buffer.concat(chunks).toString('latin1');
+  const ask = async (target: string): Promise<void> => {
+    const before = said().length;
+    socket.write(plainGet(target));
+    await vi.waitFor(() => expect(said().length).toBeGreaterThan(before));
+  };
+  await ask('/debian/10');
+  return { socket, said, ask };
+}
+
+describe('a connection that is answered quickly', () => {
+  test('does not let answers pile up for a client that does not read, and gives it all of them when it does', async () => {
+    const site = await siteWith({ quick: true });
+    const { socket, said, ask } = await openConnection(site);
+    await ask('/debian/65536');
+    await ask('/debian/65536');
+    const before = site.quickAnswers();
+    expect(before).toBeGreaterThan(0);
+    const many = 150;
+    socket.pause();
+    socket.write(plainGet('/debian/65536').repeat(many));
+    await vi.waitFor(() => expect(site.quickAnswers()).toBeGreaterThan(before));
+    await delay(50);
+    expect(site.quickAnswers()).toBeLessThan(before + many);
+    socket.resume();
+    await vi.waitFor(() => expect(said().match(/HTTP\/1\.1 200 OK/g)).toHaveLength(many + 3), { timeout: 10_000 });
+    await vi.waitFor(() => expect(said().match(/[a-g]{65536}/g)).toHaveLength(many + 2), { timeout: 10_000 });
+    socket.destroy();
+  });
+
+  test('reports an answer that the client has not waited for as incomplete', async () => {
+    const site = await siteWith({ quick: true });
+    const { socket, ask } = await openConnection(site);
+    await ask('/debian/65536');
+    socket.pause();
+    socket.write(plainGet('/debian/65536').repeat(150));
+    await vi.waitFor(() => expect(site.quickAnswers()).toBeGreaterThan(2));
+    socket.destroy();
+    await vi.waitFor(() => expect(site.events.some(({ complete }) => !complete)).toBe(true));
+  });
+
+  test('is idle for Node between requests: it is closed after the time for that, and with all others', async () => {
+    const site = await siteWith({ quick: true });
+    site.server.keepAliveTimeout = 1;
+    const [left, other] = [await openConnection(site), await openConnection(site)];
+    for (const { ask } of [left, other, other]) await ask('/debian/4096');
+    expect(site.quickAnswers()).toBe(2);
+    await once(left.socket, 'close');
+    site.server.keepAliveTimeout = 60_000;
+    const last = await openConnection(site);
+    await last.ask('/debian/4096');
+    site.server.closeIdleConnections();
+    await once(last.socket, 'close');
+  });
+
+  test("is Node's again when its server takes no more connections", async () => {
+    const site = await siteWith({ quick: true });
+    const { socket, ask } = await openConnection(site);
+    await ask('/debian/4096');
+    const before = site.quickAnswers();
+    // not close(), which would close this connection too
+    Object.defineProperty(site.server, 'listening', { value: false });
+    await ask('/debian/4096');
+    expect(site.quickAnswers()).toBe(before);
+    socket.destroy();
   });
 });
 
