@@ -15,7 +15,7 @@ import { KeptCertificates } from './kept-certificates.js';
 import type { QuickRoad } from '../quick/quick-road.js';
 import { baseUrl, keyOf, placeWords, type Place, type Wanted } from './places.js';
 import { receiveProxyHeader } from './proxy-stage.js';
-import { answerBrokenRequest, MAX_HEAD_BYTES, refuseTooLarge } from './request-limits.js';
+import { answerBrokenRequest, MAX_HEAD_BYTES, refuseUnfit } from './request-limits.js';
 import { clearSocketPath } from './unix-socket.js';
 
 /** What all listeners are given. */
@@ -49,6 +49,7 @@ const UNUSED_GRACE_MS = 5_000;
 const LIMITS: ServerOptions = {
   maxHeaderSize: MAX_HEAD_BYTES,
   requestTimeout: 0, // a layer that is pushed may take hours: only one that has stopped is cut
+  joinDuplicateHeaders: true, // else Node drops what a second line says: of two dates none counts (RFC 9110 section 13.1.3)
   keepAliveTimeout: 75_000, // longer than proxies keep connections, else they ask on one that is being closed
 };
 
@@ -73,7 +74,7 @@ export class Listener {
     this.#taken = wanted.place;
     this.#refusals = new RareWarning(parts.log);
     this.server = certificates ? this.#secureServer(certificates) : createServer(limitsOf(parts));
-    this.server.maxHeadersCount = 0; // a limit drops fields in silence: refuseTooLarge counts them
+    this.server.maxHeadersCount = 0; // a limit drops fields in silence: refuseUnfit counts them
     this.server.timeout = IDLE_TIMEOUT_MS;
     this.server.on('request', this.#answer);
     this.server.on('clientError', (error: Error, socket: Socket) =>
@@ -177,7 +178,7 @@ export class Listener {
     if (this.#isLeaving) response.setHeader('Connection', 'close');
     const hsts = this.wanted.tls?.hsts ?? null;
     if (hsts !== null) response.setHeader('Strict-Transport-Security', `max-age=${hsts}`);
-    if (!refuseTooLarge(request, response)) this.parts.handler(request, response);
+    if (!refuseUnfit(request, response)) this.parts.handler(request, response);
   };
 
   #secureServer(certificates: KeptCertificates): HttpsServer {

@@ -15,6 +15,9 @@ interface Refusal {
   readonly text: string;
 }
 
+/** RFC 9112 section 3.2: a name or an address, and a port; several lines are several of these. */
+const HOST = /^[\w.~%!$&'()*+;=:[\]-]*$/;
+
 const BROKEN: Refusal = { status: 400, text: 'This is no HTTP request that can be read.' };
 /** By the code of the error that Node's parser gives. */
 const REFUSALS: Readonly<Record<string, Refusal>> = {
@@ -23,9 +26,9 @@ const REFUSALS: Readonly<Record<string, Refusal>> = {
   ERR_HTTP_REQUEST_TIMEOUT: { status: 408, text: 'The request did not come whole in time.' },
 };
 
-/** Answers a request whose address or header is too large (RFC 9110 section 15.5.15, RFC 6585 section 5). */
-export function refuseTooLarge(request: IncomingMessage, response: ServerResponse): boolean {
-  const refusal = tooLarge(request);
+/** Answers a request whose address or header is too large (RFC 9110 section 15.5.15, RFC 6585 section 5), or for no one host. */
+export function refuseUnfit(request: IncomingMessage, response: ServerResponse): boolean {
+  const refusal = unfit(request);
   if (!refusal) return false;
   response.writeHead(refusal.status, { ...fieldsOf(refusal), Connection: 'close' });
   response.end(bodyOf(refusal));
@@ -47,12 +50,13 @@ export function answerBrokenRequest(error: Error, socket: Duplex, isAnswering: b
   socket.end(`${head}\r\n\r\n${bodyOf(refusal)}`, () => socket.destroy());
 }
 
-function tooLarge({ url = '', rawHeaders }: IncomingMessage): Refusal | undefined {
+function unfit({ url = '', rawHeaders, headers }: IncomingMessage): Refusal | undefined {
   if (url.length > MAX_TARGET_BYTES) return { status: 414, text: 'The address is longer than 8 KiB.' };
   if (url.length > MAX_QUERY_BYTES && url.length - url.indexOf('?') > MAX_QUERY_BYTES && url.includes('?'))
     return { status: 414, text: 'The query of the address is longer than 4 KiB.' };
   if (rawHeaders.length / 2 > MAX_FIELDS)
     return { status: 431, text: `There are more than ${MAX_FIELDS} header fields.` };
+  if (!HOST.test(headers.host ?? '')) return { status: 400, text: 'The field "Host" has to name one host.' };
   return undefined;
 }
 
