@@ -61,8 +61,7 @@ export const cachingCases: readonly HttpCase[] = [
     }
   }),
   httpCase('9111-5.1', 'Age is for caches: the origin sends none', async ({ client }) => {
-    for (const path of [...TREE_PATHS, ABSENT])
-      for (const _ of [1, 2, 3]) expect((await client.ask(path)).fields['age']).toBeUndefined();
+    for (const path of [...TREE_PATHS, ABSENT]) expect((await client.ask(path)).fields['age']).toBeUndefined();
   }),
   httpCase('9111-5.2.1', 'directives of a request change nothing of a tree that is here', async (scene) => {
     const whole = await get(scene, DIGITS);

@@ -209,38 +209,34 @@ export const preconditionCases: readonly HttpCase[] = [
 ];
 
 type Held = boolean | undefined;
+type Holds = Record<'match' | 'unmodified' | 'noneMatch' | 'modified' | 'range', Held>;
 const HELD: readonly Held[] = [undefined, true, false];
 
 /** All combinations of conditions that are not there, hold, or do not hold, and the status of each by section 13.2.2. */
 function combinations(tag: string, method: string): [Record<string, string>, number][] {
-  const all: [Record<string, string>, number][] = [];
-  for (const match of HELD)
-    for (const unmodified of HELD)
-      for (const noneMatch of HELD)
-        for (const modified of HELD)
-          for (const range of HELD) {
-            const fields = {
-              ...field('If-Match', match, tag, '"x"'),
-              ...field('If-Unmodified-Since', unmodified, AT, BEFORE),
-              ...field('If-None-Match', noneMatch, '"x"', tag),
-              ...field('If-Modified-Since', modified, BEFORE, AT),
-              ...(range === undefined ? {} : RANGE),
-              ...field('If-Range', range, tag, '"x"'),
-            };
-            const holds = { match, unmodified, noneMatch, modified, range };
-            all.push([fields, statusBy13_2_2(holds, method)]);
-          }
-  return all;
+  const names = ['match', 'unmodified', 'noneMatch', 'modified', 'range'] as const;
+  const all = names.reduce<readonly Partial<Holds>[]>(
+    (some, name) => some.flatMap((holds) => HELD.map((held) => ({ ...holds, [name]: held }))),
+    [{}],
+  );
+  return all.map((holds) => {
+    const fields = {
+      ...field('If-Match', holds.match, tag, '"x"'),
+      ...field('If-Unmodified-Since', holds.unmodified, AT, BEFORE),
+      ...field('If-None-Match', holds.noneMatch, '"x"', tag),
+      ...field('If-Modified-Since', holds.modified, BEFORE, AT),
+      ...(holds.range === undefined ? {} : RANGE),
+      ...field('If-Range', holds.range, tag, '"x"'),
+    };
+    return [fields, statusBy13_2_2(holds, method)];
+  });
 }
 
 function field(name: string, held: Held, holds: string, fails: string): Record<string, string> {
   return held === undefined ? {} : { [name]: held ? holds : fails };
 }
 
-function statusBy13_2_2(
-  held: Record<'match' | 'unmodified' | 'noneMatch' | 'modified' | 'range', Held>,
-  method: string,
-) {
+function statusBy13_2_2(held: Partial<Holds>, method: string): number {
   if (held.match === false) return 412; // step 1
   if (held.match === undefined && held.unmodified === false) return 412; // step 2
   if (held.noneMatch === false) return 304; // step 3

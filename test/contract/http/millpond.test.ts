@@ -44,9 +44,10 @@ async function startMillpond({ quick = false, inPlace = false }: Road): Promise<
   });
   return {
     port: Number(new URL(url).port),
-    async write(path, content, time) {
+    write(path, content, time) {
       writeSiteFile(root, path, content, time);
       publish();
+      return Promise.resolve();
     },
     answeredQuickly: (asked) => asked - parsed,
     async stop() {
