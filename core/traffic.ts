@@ -119,18 +119,21 @@ export function statusClass(status: number): StatusClass {
 }
 
 const LONGEST_AGENT = 60;
+/** Characters of a `User-Agent` that are looked at: what names a program stands before them. */
+const READ_OF_AGENT = 300;
 
 /**
  * What of a `User-Agent` is kept: its first product with its version (RFC 9110 section 10.1.5), since the rest may tell
  * a single person. Browsers all begin with `Mozilla/5.0` and are told by the product that names them.
  */
 export function agentToken(userAgent: string | undefined): string {
-  const text = userAgent?.trim() ?? '';
+  const text = userAgent?.slice(0, READ_OF_AGENT).trim() ?? '';
   if (text === '') return 'none given';
   if (text.startsWith('Mozilla/')) return browserToken(text);
   const product = PRODUCT.exec(text)?.[0] ?? '';
   // addresses and the like that some programs give as their name
-  return product === '' || product.length > LONGEST_AGENT || /\d+\.\d+\.\d+\.\d+|@/.test(product) ? 'other' : product;
+  const isOfPerson = /\d+\.\d+\.\d+\.\d+/.test(product) || text[product.length] === '@';
+  return product === '' || product.length > LONGEST_AGENT || isOfPerson ? 'other' : product;
 }
 
 const PRODUCT = /^[A-Za-z][\w.+-]*(?: [A-Z][\w.+-]*)?(?:\/v?[\w.+-]+)?/;
