@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Settings } from '../../config/settings.js';
 import { zoneFinder } from '../../config/zones.js';
+import { PUBLIC_ZONE } from '../../core/zone.js';
 import { peerAddress } from '../peer-address.js';
 import { forwardedAddresses } from './forwarded.js';
 import { ProxyTrust } from './proxy-trust.js';
@@ -81,12 +82,20 @@ class Finder {
     const field = String(headers[this.settings.proxies.header] ?? '');
     const known = byField.get(field);
     if (known) return known;
-    const client = this.#client(this.#forwardedFor(field) ?? address, true);
+    const client = field === '' ? this.#client(address, true) : this.#clientSaid(field, address);
     if (field.length <= LONGEST_REMEMBERED) byField.set(field, client);
     return client;
   }
 
-  /** Undefined where something in the field that matters is no address; so where it is empty. */
+  /** A field that cannot be read gives nobody the zone of the proxy: the client may have made it so. */
+  #clientSaid(field: string, proxy: string | undefined): Client {
+    const address = this.#forwardedFor(field);
+    return address === undefined
+      ? { ...placeOf(proxy), zone: PUBLIC_ZONE, isProxied: true }
+      : this.#client(address, true);
+  }
+
+  /** Undefined where something in the field that matters is no address. */
   #forwardedFor(field: string): string | undefined {
     const addresses = forwardedAddresses(this.settings.proxies.header, field);
     for (let index = (addresses?.length ?? 0) - 1; index >= 0; index--) {

@@ -1,22 +1,25 @@
 import { isIP } from 'node:net';
 import type { ForwardingHeader } from '../../core/zone.js';
 
-/** Longer ones are not read: each proxy adds one address, and there are never many. */
+/** Of longer ones the end is read: a client may send what it likes, and each proxy adds one address behind it. */
 const LONGEST = 4096;
 
 /**
  * The addresses that a forwarding field names, the nearest last; undefined for one that is no address (`unknown`, a
- * hidden name, nonsense). Undefined in all when the field is too long.
+ * hidden name, nonsense). Undefined in all when nobody can tell where one of them ends.
  */
 export function forwardedAddresses(header: ForwardingHeader, value: string): (string | undefined)[] | undefined {
-  if (value.length > LONGEST) return undefined;
-  if (header === 'x-forwarded-for') return value.split(',').map((each) => nodeAddress(each.trim()));
-  return splitOutside(value, ',').map(forOf);
+  if (header === 'x-forwarded-for')
+    return value
+      .slice(-LONGEST)
+      .split(',')
+      .map((each) => nodeAddress(each.trim()));
+  return value.length > LONGEST ? undefined : splitOutside(value, ',')?.map(forOf);
 }
 
 /** The `for` of one element of a Forwarded field (RFC 7239 section 4). */
 function forOf(element: string): string | undefined {
-  const pairs = splitOutside(element, ';').map((pair) => /^\s*for\s*=\s*(.*?)\s*$/i.exec(pair)?.[1]);
+  const pairs = splitOutside(element, ';')?.map((pair) => /^for\s*=\s*(.*)$/is.exec(pair.trim())?.[1]) ?? [];
   const [value, ...more] = pairs.filter((each) => each !== undefined);
   if (value === undefined || more.length > 0) return undefined;
   const quoted = /^"((?:[^"\\]|\\.)*)"$/.exec(value)?.[1];
@@ -36,8 +39,11 @@ function plain(address: string): string | undefined {
   return address.includes('%') ? undefined : address;
 }
 
-/** Splits at a separator that is not within a quoted string (RFC 9110 section 5.6.4). */
-function splitOutside(text: string, separator: ',' | ';'): string[] {
+/**
+ * Splits at a separator that is not within a quoted string (RFC 9110 section 5.6.4). Undefined where such a string does
+ * not end: a client that begins one would hide in it what its proxy adds.
+ */
+function splitOutside(text: string, separator: ',' | ';'): string[] | undefined {
   const parts: string[] = [];
   let begin = 0;
   let isQuoted = false;
@@ -50,5 +56,5 @@ function splitOutside(text: string, separator: ',' | ';'): string[] {
       begin = at + 1;
     }
   }
-  return [...parts, text.slice(begin)];
+  return isQuoted ? undefined : [...parts, text.slice(begin)];
 }

@@ -62,13 +62,27 @@ describe('clientFinder', () => {
     expect(found('10.0.0.1', { 'x-forwarded-for': field })).toMatchObject({ address, isProxied: true });
   });
 
-  test.each(['nonsense', '192.0.2.1, nonsense', '192.0.2.1, nonsense, 10.0.0.9', '', '192.0.2.1,', 'fe80::1%eth0'])(
-    'takes the address of the proxy where "%s" cannot be read',
+  test.each(['nonsense', '192.0.2.1, nonsense', '192.0.2.1, nonsense, 10.0.0.9', '192.0.2.1,', 'fe80::1%eth0'])(
+    'gives nobody the zone of the proxy where "%s" cannot be read',
     (field) => {
-      const proxy = { address: '10.0.0.1', zone: 'lab', isProxied: true };
-      expect(found('10.0.0.1', { 'x-forwarded-for': field })).toMatchObject(proxy);
+      const client = { address: '10.0.0.1', zone: 'public', isProxied: true };
+      expect(found('10.0.0.1', { 'x-forwarded-for': field })).toMatchObject(client);
     },
   );
+
+  test('takes a request of the proxy without a field for its own', () => {
+    const proxy = { address: '10.0.0.1', zone: 'lab', isProxied: true };
+    expect(found('10.0.0.1', { 'x-forwarded-for': '' })).toMatchObject(proxy);
+    expect(found('10.0.0.1')).toMatchObject(proxy);
+  });
+
+  test('is not taken for the proxy by a client that sends a field before it, long or with a text that does not end', () => {
+    const long = `${'192.0.2.1, '.repeat(500)}198.51.100.1`;
+    expect(found('10.0.0.1', { 'x-forwarded-for': long })).toMatchObject({ address: '198.51.100.1', zone: 'public' });
+    const forwarded = { trusted: ['10.0.0.0/8'], header: 'forwarded' as const };
+    for (const field of ['for=192.0.2.1;x=", for=198.51.100.1', 'for=192.0.2.1;x=", for="[2001:db9::1]"'])
+      expect(found('10.0.0.1', { forwarded: field }, forwarded).zone).toBe('public');
+  });
 
   test('reads the field that is configured, and no other', () => {
     const fields = { 'x-forwarded-for': '192.0.2.1', forwarded: 'for="198.51.100.7:80"' };
