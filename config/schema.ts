@@ -87,7 +87,7 @@ export const schema = field.section({
       front_log: field
         .text(
           {
-            description: 'Log of a server before this one that serves files itself (`millpond front nginx`).',
+            description: 'Log of a server before this one that serves files itself (`millpond front`).',
             examples: ['/var/log/nginx/millpond.log'],
           },
           field.pathProblem,

@@ -33,6 +33,7 @@ export const TEST_PACKAGES = [
   ...START_PACKAGES,
   ...ARCHIVE_PACKAGES,
   NGINX,
+  { package: 'caddy', probe: 'caddy', service: 'caddy' },
   { package: 'chromium', probe: 'chromium' },
   CURL,
   { package: 'wget', probe: 'wget' },

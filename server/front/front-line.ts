@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import type { Transfer } from '../../core/traffic.js';
 import { parseTreePath } from '../../core/tree-path.js';
 
-/** What a server before this one logs of a request that it answered itself (nginx.ts, `log_format millpond`). */
+/** What nginx logs of a request that it answered itself (nginx.ts, `log_format millpond`). */
 interface FrontLine {
   /** Seconds since the epoch, UTC. */
   readonly at: number;
@@ -14,6 +14,19 @@ interface FrontLine {
   /** As it was asked for. */
   readonly target: string;
   readonly agent: string;
+}
+
+/** The same of Caddy (its access log as JSON). */
+interface CaddyLine {
+  readonly ts: number;
+  readonly status: number;
+  readonly size: number;
+  readonly request: {
+    readonly remote_ip: string;
+    readonly uri: string;
+    readonly tls?: object;
+    readonly headers: { readonly 'User-Agent'?: readonly string[] };
+  };
 }
 
 /** What was sent, without the zone of its client; undefined for a line that is none of a published tree. */
@@ -40,11 +53,19 @@ export function parseFrontLine(line: string, now: number): FrontTransfer | undef
 
 function parse(line: string): FrontLine | undefined {
   try {
-    const found = JSON.parse(line) as Partial<FrontLine> | null;
+    const read = JSON.parse(line) as Partial<FrontLine> | CaddyLine | null;
+    const found = read && 'request' in read ? ofCaddy(read) : read;
     return isFrontLine(found) ? found : undefined;
   } catch {
     return undefined; // torn, or of another format
   }
+}
+
+/** Throws a TypeError where it is no such line. */
+function ofCaddy({ ts, status, size, request }: CaddyLine): Partial<FrontLine> {
+  const { remote_ip: address, uri: target, tls, headers } = request;
+  const scheme = tls ? 'https' : 'http';
+  return { at: ts, address, scheme, status, bytes: size, target, agent: headers['User-Agent']?.[0] ?? '' };
 }
 
 function isFrontLine(found: Partial<FrontLine> | null): found is FrontLine {

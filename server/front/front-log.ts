@@ -29,7 +29,7 @@ export function followFrontLog({ settings, statistics, clock, log, place }: Fron
       statistics.recordTransfer({ ...transfer, zone: zoneOf(address) });
     } else if (!isStrangeTold) {
       isStrangeTold = true;
-      log.warn('statistics.front_log holds lines that are not counted: "millpond front nginx" shows what they must be');
+      log.warn('statistics.front_log holds lines that are not counted: "millpond front" shows what they must be');
     }
   }
   const follower = new LogFollower({

@@ -7,7 +7,7 @@ import { innerAddress, mirrorPattern, PLAIN_TARGETS, TRANSIENT_PATHS } from './p
 export interface FrontOptions {
   /** Absolute folder of the public trees. */
   readonly publicFolder: string;
-  /** Addresses that the front listens on, as its own configuration writes them. */
+  /** Addresses that the front listens on, as its own configuration writes them; none is what is usual there. */
   readonly listen: readonly string[];
 }
 
@@ -72,7 +72,7 @@ function decisions({ zones, mirrors, proxies }: Settings): string {
     '# 1: one file, asked for by its own name',
     block('map "$request_method:$request_uri" $millpond_plain', [
       'default 0',
-      `${pattern(`^(?:GET|HEAD):${PLAIN_TARGETS}`)} 1`,
+      `${pattern(`^(?:GET|HEAD):${PLAIN_TARGETS}$`)} 1`,
     ]),
     block('map $uri $millpond_transient', ['default 0', `${pattern(TRANSIENT_PATHS)} 1`]),
     '# conditions that may fail are for Millpond: nginx answers them with a page of its own',
@@ -127,7 +127,7 @@ function server(settings: Settings, { publicFolder, listen }: FrontOptions, limi
   ];
   const trees = mirrorPattern(mirrors.keys());
   const lines = [
-    ...listen.map((address) => `listen ${address};`),
+    ...(listen.length > 0 ? listen : ['80', '[::]:80']).map((address) => `listen ${address};`),
     `server_name ${quoted(name)};`,
     'server_tokens off;',
     'client_max_body_size 0;',

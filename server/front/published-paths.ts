@@ -1,12 +1,17 @@
 import type { Settings } from '../../config/settings.js';
 import { MillpondError } from '../../core/errors.js';
 
-/** Names of what is not whole, as `isTransient` of core/tree-path.ts knows them, anywhere in a path. */
-export const TRANSIENT_PATHS =
-  '/(?:\\.~tmp~|~tmp~|\\.rsync-partial|\\.[^/]+\\.(?=[a-z]*[A-Z0-9])[A-Za-z0-9]{6})(?:/|$)';
+/** One of six characters is no small letter; without lookahead, which not all servers know. */
+const SIX = [0, 1, 2, 3, 4, 5].map((place) => `[a-z]{${place}}[A-Z0-9][A-Za-z0-9]{${5 - place}}`).join('|');
 
-/** Request targets that lead to one file and mean just that: no query, no folder, nothing that has to be put in order. */
-export const PLAIN_TARGETS = '/(?!.*(?://|/\\.\\.?(?:/|$)|%2[eEfF]|%00))[^?]*[^?/]$';
+/** Names of what is not whole, as `isTransient` of core/tree-path.ts knows them, anywhere in a path. */
+export const TRANSIENT_PATHS = `/(?:\\.~tmp~|~tmp~|\\.rsync-partial|\\.[^/]+\\.(?:${SIX}))(?:/|$)`;
+
+/** Request targets that do not lead to one file and mean just that: queries, folders, what has to be put in order. */
+export const ODD_TARGETS = '//|/\\.\\.?(?:/|$)|%2[eEfF]|%00|\\?|/$';
+
+/** All others. */
+export const PLAIN_TARGETS = `/(?!.*(?:${ODD_TARGETS})).*`;
 
 /** Names of mirrors, as part of a regular expression. */
 export function mirrorPattern(names: Iterable<string>): string {

@@ -12,7 +12,7 @@ import { startRsyncProcess } from './rsync-process.js';
 import { rsyncdConf, type RsyncModule } from './rsyncd-conf.js';
 import { Supervisor } from './supervisor.js';
 import { TransferLog, type RsyncTransfer } from './transfer-log.js';
-import { networksOfZones } from './zone-networks.js';
+import { networksOfZones } from '../clients/zone-networks.js';
 
 export interface RsyncDaemonParts {
   readonly layout: Layout;

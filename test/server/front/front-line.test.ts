@@ -20,6 +20,16 @@ test('a line is what was sent to whom', () => {
   expect(read({ address: 'unix:' })).toMatchObject({ family: 'local' });
 });
 
+test('a line of Caddy says the same in its own words', () => {
+  const { at: ts, status, bytes: size, address, target: uri, agent } = LINE;
+  const request = { remote_ip: address, method: 'GET', uri, headers: { 'User-Agent': [agent] } };
+  expect(parseFrontLine(JSON.stringify({ ts, status, size, request }), NOW)).toEqual(read({}));
+  expect(parseFrontLine(JSON.stringify({ ts, status, size, request: { ...request, tls: {} } }), NOW)).toEqual(
+    read({ scheme: 'https' }),
+  );
+  expect(parseFrontLine(JSON.stringify({ ts, status, size, request: null }), NOW)).toBeUndefined();
+});
+
 test('only what was served of a file names it, and nothing was sent tomorrow', () => {
   expect(read({ status: 304 })).toMatchObject({ path: null, status: 304 });
   expect(read({ status: 206, target: '/debian/a?x' })).toMatchObject({ path: ['a'] });

@@ -3,7 +3,7 @@ import ipaddr from 'ipaddr.js';
 import { expect, test } from 'vitest';
 import { zoneFinder } from '../../../config/zones.js';
 import { PUBLIC_ZONE } from '../../../core/zone.js';
-import { networksOfZones } from '../../../server/rsync-daemon/zone-networks.js';
+import { networksOfZones } from '../../../server/clients/zone-networks.js';
 
 test('networks of another zone are cut out of those that hold them', () => {
   const zones = [
