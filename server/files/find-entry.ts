@@ -34,6 +34,9 @@ export interface FinderDeps<Answer> {
   clock(): number;
 }
 
+/** What a look has found, where trees are published. */
+type FoundThing = Extract<LookupResult, { trees: unknown }>;
+
 const TOO_MANY_OPEN = new Set(['EMFILE', 'ENFILE']);
 
 /** Looks paths up on the disk and lets the cache remember what they are. */
@@ -70,18 +73,23 @@ export class EntryFinder<Answer> {
   async #look(wanted: Wanted): Promise<Found<Answer>> {
     const result = await this.#lookUp(wanted);
     if (result.kind === 'unpublished' || result.kind === 'moving') return result;
-    const known = { mirror: wanted.mirror, path: wanted.path, trees: result.trees };
-    const found: Found<Answer> =
-      result.kind === 'folder'
-        ? { ...known, kind: 'folder', found: result }
-        : result.kind === 'file' && !wanted.path.folder
-          ? { ...known, kind: 'file', ...(await this.#read(result, wanted)) }
-          : { ...known, kind: 'absent', answer: this.deps.absence(wanted) };
+    const found = await this.#known(result, wanted);
     if (result.kind === 'file' && found.kind === 'absent') await result.handle.close();
     // the time of a file of the future grows with the clock
     const isLasting = result.kind !== 'file' || result.stats.mtimeMs <= this.deps.clock();
     if (isLasting && !this.deps.isInPlace(wanted.mirror)) this.deps.cache.set(wanted.key, found);
     return found;
+  }
+
+  /** Written out, with the same fields first: they are read at each request, and engines are slow with copied objects. */
+  async #known(result: FoundThing, wanted: Wanted): Promise<KnownFile | KnownFolder | KnownAbsence<Answer>> {
+    const { mirror, path } = wanted;
+    const { trees } = result;
+    if (result.kind === 'folder') return { kind: 'folder', mirror, path, trees, found: result };
+    if (result.kind === 'absent' || path.folder)
+      return { kind: 'absent', mirror, path, trees, answer: this.deps.absence(wanted) };
+    const { facts, body, handle } = await this.#read(result, wanted);
+    return { kind: 'file', mirror, path, trees, facts, body, handle };
   }
 
   async #lookUp({ mirror, path }: Wanted): Promise<LookupResult> {
