@@ -8,7 +8,11 @@ import { compileNative } from './native.mjs';
 import { prepare, ROOT, runScript, SetupProblem } from './setup.mjs';
 
 const FLAGS = ['-fsanitize=address,undefined', '-fno-sanitize-recover=undefined', '-fno-omit-frame-pointer', '-g'];
-const TESTS = ['test/server/files/body-writer.test.ts', 'test/server/files/kernel-road.test.ts', 'test/platform/read-at-once.test.ts'];
+const TESTS = [
+  'test/server/files/body-writer.test.ts',
+  'test/server/files/kernel-road.test.ts',
+  'test/platform/read-at-once.test.ts',
+];
 const LONGEST_MS = 600_000;
 
 await runScript(async () => {
