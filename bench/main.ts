@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import { benchImages, IMAGES_PARTS } from './images.js';
 import { benchServe, SERVE_ROWS } from './serve.js';
+import { benchSoak } from './soak.js';
 import { benchSync } from './sync.js';
 
 const program = new Command('bench').description('Measures Millpond beside its peers, in one run, as ratios.');
@@ -27,4 +28,10 @@ program
   .option('--quick', 'smaller files, one short run of each')
   .option('--json', 'JSON lines only')
   .action(benchServe);
+program
+  .command('soak')
+  .description('publishes every second while clients of many kinds ask: what is answered, and what is held in the end')
+  .option('--seconds <n>', 'length on each of the two roads', Number, 300)
+  .option('--json', 'JSON lines only')
+  .action(benchSoak);
 await program.parseAsync();

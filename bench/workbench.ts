@@ -73,14 +73,19 @@ export interface Program {
   readonly url: string;
 }
 
-/** Settings are written to `folder`, which may be new; data are in `folder`/data. */
-export async function startMillpond(bench: Workbench, folder: string, settings: object): Promise<Program> {
+/** Settings are written to `folder`, which may be new; data are in `folder`/data. `how` is for this process alone. */
+export async function startMillpond(
+  bench: Workbench,
+  folder: string,
+  settings: object,
+  how: { nodeOptions?: readonly string[]; env?: NodeJS.ProcessEnv } = {},
+): Promise<Program> {
   writeSettings(folder, settings);
   const main = join(PACKAGE_ROOT, 'dist', 'cli', 'main.js');
   const child = bench.start(
     process.execPath,
-    [...PROFILING, main, 'serve', '--config', join(folder, 'millpond.yaml')],
-    { env: { ...process.env, MILLPOND_LOG: 'error' }, stdio: ['ignore', 'pipe', 'inherit'] },
+    [...PROFILING, ...(how.nodeOptions ?? []), main, 'serve', '--config', join(folder, 'millpond.yaml')],
+    { env: { ...process.env, MILLPOND_LOG: 'error', ...how.env }, stdio: ['ignore', 'pipe', 'inherit'] },
   );
   const first = child.stdout ? once(child.stdout, 'data') : Promise.resolve([]);
   const [line] = (await Promise.race([first, once(child, 'exit')])) as unknown[]; // an exit code instead, where it fails

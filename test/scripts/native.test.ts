@@ -56,6 +56,17 @@ it('does not try again for a day what has failed, unless a source has changed', 
   expect(buildNative(root)).toBeNull();
 });
 
+it('leaves no addon of other sources where the new ones cannot be built', async () => {
+  await write(GOOD);
+  expect(buildNative(root)).toBeNull();
+  await write('int one(void) { return; \n');
+  expect(buildNative(root)).toMatch(/error/);
+  expect(existsSync(join(root, 'native', 'build', 'sendfile.node'))).toBe(false);
+  await write(GOOD);
+  expect(buildNative(root)).toBeNull();
+  expect(existsSync(join(root, 'native', 'build', 'sendfile.node'))).toBe(true);
+});
+
 it('says at once that there is no compiler, and fetches nothing then', async () => {
   await write(GOOD);
   vi.stubEnv('CC', join(PACKAGE_ROOT, 'no-such-compiler'));
