@@ -20,11 +20,18 @@ export function buildNative(root, fetchHeaders = fetchWithNodeGyp) {
   const [built, failed] = ['.millpond-built', '.millpond-failed'].map((name) => join(output, name));
   const wanted = nativeStamp(root);
   if (existsSync(built) && readFileSync(built, 'utf8') === wanted) return null;
+  const problem = buildAnew(root, { built, failed, wanted }, fetchHeaders);
+  // one of other sources does not know what this version asks of it
+  if (problem !== null) for (const stale of [built, join(output, 'sendfile.node')]) rmSync(stale, { force: true });
+  return problem;
+}
+
+function buildAnew(root, { built, failed, wanted }, fetchHeaders) {
   if (!hasCompiler()) return 'no C compiler';
   const attempt = `${wanted}${headersFolder()}\n`;
   const remembered = failureOf(failed, attempt);
   if (remembered !== null) return `${remembered} (it is tried again after a day, or when native/build is removed)`;
-  mkdirSync(output, { recursive: true });
+  mkdirSync(dirname(built), { recursive: true });
   const problem = compile(root, fetchHeaders);
   if (problem === null) writeFileSync(built, wanted);
   else writeFileSync(failed, `${attempt}${problem}`);
