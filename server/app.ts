@@ -148,7 +148,7 @@ function createApp(
   const frame = (title: string) => frameFor(deps, { title, section: 'none' });
   app.use(derivedRoutes(deps, { missOf: parts.missOf, frame, wait: parts.hashWait }));
   app.use(checkRoutes(deps, parts));
-  app.use(pageRoutes(deps));
+  app.use(pageRoutes(deps, parts));
   app.use(async (req, res) => {
     refuse(deps, req, res, await refusalFor(deps, req.path, parts.missOf(req)));
   });

@@ -141,7 +141,7 @@ async function answerRun({ deps, frameOf, repository, req, res }: Asked, id: str
   const events = run.phase === 'ended' ? {} : { events: eventsOf(name) };
   const frame = frameOf({ title: `${name}: run ${id}`, section: 'images', ...events });
   sendPage(req, res, {
-    html: () => renderRun(frame, { mirrorTitle, run, stages, progress, log, nextDueAt }),
+    html: () => renderRun(frame, { mirrorTitle, run, stages, progress, log, closedLog: null, nextDueAt }),
     json: () => details,
   });
   return true;

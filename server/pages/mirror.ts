@@ -28,6 +28,8 @@ export interface MirrorPage {
   readonly traffic: { readonly day: TrafficNumbers; readonly month: TrafficNumbers };
   /** The end of the newest run's log. */
   readonly log: LogTail | null;
+  /** Why the client may not see the log, as a sentence; null where it may. */
+  readonly closedLog: string | null;
 }
 
 /** Runs in the open table; the others can be unfolded. */
@@ -66,6 +68,7 @@ export function renderMirror(frame: PageFrame, status: MirrorStatus, page: Mirro
     traffic: { day: trafficWords(page.traffic.day), month: trafficWords(page.traffic.month) },
     statistics: `/stats?period=month&mirror=${encodeURIComponent(status.name)}`,
     log: logView(page.log),
+    closedLog: page.closedLog,
     logRun: newest ? { id: newest.id, href: runHref(newest), ...outcomeSign(newest) } : null,
     twins: { json: `${status.statusPath}.json`, text: `${status.statusPath}.txt` },
   });

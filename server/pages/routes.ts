@@ -1,13 +1,13 @@
 import { Router, type Request, type Response } from 'express';
 import { MillpondError } from '../../core/errors.js';
 import type { Run } from '../../core/run.js';
+import type { ClientOf } from '../clients/client-finder.js';
 import { configuredMirror, mirrorsData, readRunId } from '../api/routes.js';
 import { hasImages } from '../images-view.js';
 import { publicOrigin } from '../oci/public-address.js';
 import { allMirrorStatuses, publicRun, RECENT_GENERATIONS, RECENT_RUNS, type MirrorStatus } from '../mirror-status.js';
 import { publicRuns, runDetails } from '../public-view.js';
 import { sendPage, type Twin } from '../respond.js';
-import { openPublicLog, readLogTail } from '../run-log.js';
 import { scrubberFor } from '../scrub.js';
 import type { ServerDeps } from '../server-deps.js';
 import { partTraffic } from '../statistics/figures.js';
@@ -16,6 +16,7 @@ import { matchesQuery, renderHome } from './home.js';
 import { imagePageRoutes } from './images-routes.js';
 import { renderMirror, type MirrorPage } from './mirror.js';
 import { pageFrame, type PageFrame } from './page-frame.js';
+import { RunLogs } from './run-logs.js';
 import { renderRun } from './run.js';
 import { statsRoutes } from './stats-routes.js';
 import { chosen, readFilter, renderStatus } from './status.js';
@@ -28,15 +29,18 @@ const ALL_EVENTS = '/api/v1/events';
 /** Lines of the newest log on the page of a mirror; the page of the run has more. */
 const MIRROR_LOG_LINES = 20;
 
+type PathOf<Names extends string> = Request<Readonly<Record<Names, string>>>;
+
 /** What people read in a browser; each page has its twins for programs, by the end of the address or by `Accept`. */
-export function pageRoutes(deps: ServerDeps): Router {
+export function pageRoutes(deps: ServerDeps, { clientOf }: { clientOf: ClientOf }): Router {
+  const log = new RunLogs(deps, clientOf);
   const router = Router();
   router.get('/', (req, res) => answerHome(deps, req, res));
   router.get('/status', (req, res) => answerStatus(deps, null, req, res));
   router.get('/status.json', (req, res) => answerStatus(deps, 'json', req, res));
   router.get('/status.txt', (req, res) => answerStatus(deps, 'txt', req, res));
-  router.get('/status/:mirror', (req, res) => answerMirror(deps, req.params.mirror, req, res));
-  router.get('/status/:mirror/runs/:id', (req, res) => answerRun(deps, req.params, req, res));
+  router.get('/status/:mirror', (req, res) => answerMirror(deps, log, req, res));
+  router.get('/status/:mirror/runs/:id', (req, res) => answerRun(deps, log, req, res));
   router.use(imagePageRoutes(deps, (page) => frameFor(deps, page)));
   router.use(statsRoutes(deps, (page) => frameFor(deps, page)));
   router.get('/assets/:name', (req, res, next) => (sendAsset(req.params.name, req, res) ? undefined : next()));
@@ -83,8 +87,8 @@ function answerStatus(deps: ServerDeps, twin: Twin | null, req: Request, res: Re
   );
 }
 
-async function answerMirror(deps: ServerDeps, asked: string, req: Request, res: Response): Promise<void> {
-  const { name, twin } = mirrorAndTwin(deps, asked);
+async function answerMirror(deps: ServerDeps, logs: RunLogs, req: PathOf<'mirror'>, res: Response): Promise<void> {
+  const { name, twin } = mirrorAndTwin(deps, req.params.mirror);
   const status = configuredMirror(deps, name);
   const runs = publicRuns(deps, name, RECENT_RUNS);
   const { url } = deps.settings().site;
@@ -97,14 +101,14 @@ async function answerMirror(deps: ServerDeps, asked: string, req: Request, res: 
     changed: lastChange(deps, status, runs),
     generations: deps.store.generations.list(name, RECENT_GENERATIONS),
     traffic: partTraffic(deps.store, name, frame.now),
-    log: newest
-      ? await readLogTail(deps.layout.log(name, newest.id), scrubberFor(deps.settings()), MIRROR_LOG_LINES)
-      : null,
+    log: newest ? await logs.tail(req, newest, MIRROR_LOG_LINES) : null,
+    closedLog: logs.whyClosed(req, name),
   };
   sendPage(
     req,
     res,
     {
+      isPersonal: logs.isForSome(name),
       html: () => renderMirror(frame, status, page),
       json: () => status,
       text: () => mirrorText(status, runs, frame.now),
@@ -129,24 +133,18 @@ function lastChange(deps: ServerDeps, { published }: MirrorStatus, runs: readonl
   return made ? publicRun(made, scrubberFor(deps.settings())) : null;
 }
 
-async function answerRun(
-  deps: ServerDeps,
-  asked: { mirror: string; id: string },
-  req: Request,
-  res: Response,
-): Promise<void> {
-  const { mirror } = asked;
-  const { stem: id, twin } = splitTwin(asked.id, ['json']);
+async function answerRun(deps: ServerDeps, logs: RunLogs, req: PathOf<'mirror' | 'id'>, res: Response): Promise<void> {
+  const { mirror } = req.params;
+  const { stem: id, twin } = splitTwin(req.params.id, ['json']);
   const status = configuredMirror(deps, mirror);
   const details = runDetails(deps, readRunId(id));
   if (details.mirror !== mirror)
     throw new MillpondError('not-found', `The mirror "${mirror}" has no run "${id}".`, {
       hint: `Run ${id} is of the mirror "${details.mirror}": /status/${details.mirror}/runs/${id}.`,
     });
-  const file = deps.layout.log(mirror, details.id);
-  const scrub = scrubberFor(deps.settings());
-  if (req.query['log'] === 'full') return sendWholeLog(res, await openPublicLog(file, scrub), req.method);
-  const log = await readLogTail(file, scrub);
+  if (req.query['log'] === 'full') return sendWholeLog(res, await logs.whole(req, details), req.method);
+  const log = await logs.tail(req, details);
+  const closedLog = logs.whyClosed(req, mirror);
   const { stages, progress, ...run } = details;
   const isOver = run.phase === 'ended';
   const title = `${status.title}: run ${id}`;
@@ -156,7 +154,8 @@ async function answerRun(
     req,
     res,
     {
-      html: () => renderRun(frame, { mirrorTitle: status.title, run, stages, progress, log, nextDueAt }),
+      isPersonal: logs.isForSome(mirror),
+      html: () => renderRun(frame, { mirrorTitle: status.title, run, stages, progress, log, closedLog, nextDueAt }),
       json: () => details,
     },
     twin,

@@ -24,6 +24,8 @@ export interface RunPage {
   readonly stages: readonly RunStage[];
   readonly progress: RunProgress | null;
   readonly log: LogTail | null;
+  /** Why the client may not see the log, as a sentence; null where it may. */
+  readonly closedLog: string | null;
   /** When the mirror is due next; the try that a failed run has planned may have been given up. */
   readonly nextDueAt: number | null;
 }
@@ -58,6 +60,7 @@ export function renderRun(frame: PageFrame, page: RunPage): string {
     numbers: numberRows(run),
     stages: page.stages.map((stage) => stageRow(stage, now)),
     log: logView(page.log),
+    closedLog: page.closedLog,
     fullLog: `${runHref(run)}?log=full`,
     twins: { json: `${runHref(run)}.json`, text: null },
   });

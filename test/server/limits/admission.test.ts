@@ -3,7 +3,7 @@ import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { NO_LIMITS, type ClientLimits, type TrustedProxies, type ZoneLimits } from '../../../core/zone.js';
-import { makeMirror, NOW, openScene, publish, type Scene } from '../scene.js';
+import { addRun, makeMirror, NOW, openScene, publish, writeLog, type Scene } from '../scene.js';
 
 const CAMPUS = '127.0.0.2';
 const SIZE = 8 * 1024 * 1024;
@@ -95,6 +95,21 @@ describe('a mirror that some zones may read', () => {
     expect((await ask('/private/paper.pdf', { from: CAMPUS, agent })).status).toBe(403);
     scene.settings = { ...scene.settings, mirrors: new Map([['private', makeMirror('private')]]) };
     expect((await ask('/private/paper.pdf', { from: CAMPUS, agent })).text).toBe('paper');
+  });
+
+  it('shows the logs of its runs, which name files, to those who may read it alone', async () => {
+    const run = addRun(scene, 'private');
+    await writeLog(scene, run, 'paper.pdf was received\n');
+    const page = `/status/private/runs/${run.id}`;
+    for (const path of ['/status/private', page, `${page}?log=full`]) {
+      const html = { headers: { Accept: 'text/html' } };
+      const [shown, hidden] = [await ask(path, { ...html, from: CAMPUS }), await ask(path, html)];
+      expect(shown.text).toContain('paper.pdf was received');
+      expect(shown.headers['cache-control']).toBe('no-store');
+      expect(hidden.text).not.toContain('paper.pdf');
+      expect(hidden.text).toContain('The log names files, which can be read from the zone campus only.');
+    }
+    expect((await ask(`${page}?log=full`)).status).toBe(403);
   });
 
   it('leaves the others alone', async () => {
