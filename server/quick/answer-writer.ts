@@ -60,13 +60,13 @@ export class AnswerWriter {
     };
     if (body) {
       socket.cork();
-      socket.write(piece);
+      socket.write(Buffer.from(piece)); // with a long body the client often does not take all at once
       socket.write(body, done);
       socket.uncork();
     } else socket.write(piece, done);
     if (socket.writableLength === 0) return;
-    room = Buffer.allocUnsafeSlow(ROOM); // the kernel still has to read from the other
-    const bytes = ROOM + (body?.buffer.byteLength ?? 0);
+    if (!body) room = Buffer.allocUnsafeSlow(ROOM); // the kernel still has to read from the other
+    const bytes = body?.buffer.byteLength ?? ROOM;
     const endWait = this.#waitLonger();
     waiting += bytes;
     wait.end = () => {
