@@ -9,7 +9,6 @@ import { createLog, type Log } from '../platform/log.js';
 import { packageVersion } from '../platform/package-root.js';
 import { endProcesses, processesWithEnvironment } from '../platform/processes.js';
 import { AccessLog } from '../server/access-log.js';
-import { createServer, type Server } from '../server/app.js';
 import { openControlSocket } from '../server/control-socket.js';
 import { createControlHandler } from '../server/control.js';
 import { followFrontLog, type FrontLogParts } from '../server/front/front-log.js';
@@ -85,8 +84,7 @@ async function start(options: AppOptions, undo: Undo): Promise<App> {
     rsync: () => rsync.view(),
     ready: () => ready,
   };
-  const server = createServer(serverDeps);
-  const serving = createServing({ ...serverDeps, server, hashes: hashes.parts });
+  const serving = createServing(serverDeps);
   undo.push(() => serving.stop(0));
   const addresses = await serving.listen();
   await rsync.listen(settings.listen.rsync);
@@ -114,7 +112,7 @@ async function start(options: AppOptions, undo: Undo): Promise<App> {
     statistics.accessLog.reopen();
     serving.pool?.tell({ kind: 'reopen' });
   };
-  const parts = { server, serving, rsync, frontLog, engine, control, images, hashes, statistics, disk };
+  const parts = { serving, rsync, frontLog, engine, control, images, hashes, statistics, disk };
   const stop = stopper(parts, () => {
     ready = false;
     return settings.grace * 1000;
@@ -124,7 +122,6 @@ async function start(options: AppOptions, undo: Undo): Promise<App> {
 
 /** What is stopped, in the order in which the parts need each other. */
 interface Stoppable {
-  readonly server: Server;
   readonly serving: Serving;
   readonly rsync: RsyncDaemon;
   readonly frontLog: { stop(): Promise<void> };
@@ -140,15 +137,15 @@ interface Stoppable {
 function stopper(parts: Stoppable, begin: () => number): () => Promise<void> {
   let stopping: Promise<void> | undefined;
   async function stop(): Promise<void> {
-    const { server, serving, rsync, frontLog, engine, control, images, hashes, statistics, disk } = parts;
+    const { serving, rsync, frontLog, engine, control, images, hashes, statistics, disk } = parts;
     const graceMs = begin();
-    server.stop();
+    serving.server.stop();
     await Promise.all([serving.stop(graceMs), rsync.close(graceMs), engine.stop()]);
     await frontLog.stop();
     await control.stop();
     await images.stop();
     await hashes.stop();
-    await server.ended();
+    await serving.server.ended();
     await statistics.stop();
     disk.store.close();
     await disk.companion?.stop();

@@ -8,7 +8,7 @@ import { EVENT_LIMITS, EventStream, type EventLimits } from './events.js';
 import { apiRoutes } from './api/routes.js';
 import { clientFinder, type ClientOf } from './clients/client-finder.js';
 import { checkRoutes } from './limits/check-routes.js';
-import type { Denial } from './limits/admission.js';
+import type { Denial, SharedZones, ZoneUse } from './limits/admission.js';
 import { openGate, type Gate } from './limits/gate.js';
 import { createMetrics, type Metrics } from './metrics.js';
 import { createRegistry } from './oci/registry.js';
@@ -29,6 +29,8 @@ export interface Server {
   readonly quick: QuickRoad;
   /** Answers what a worker has admitted, or refused for `denial`. */
   readonly passedOn: (req: IncomingMessage, res: ServerResponse, denial: Denial | undefined) => void;
+  /** What has left since this was asked last, by zone. */
+  readonly drainUses: () => ZoneUse[];
   /** From now on `/readyz` says 503; clients that follow events are sent away. Downloads go on. */
   stop(): void;
   /** Resolves when no request to the registry is being worked on; their connections must have been cut. */
@@ -39,8 +41,8 @@ export interface ServerOptions {
   readonly events?: EventLimits;
   /** How long clients wait for hashes. */
   readonly hashWait?: HashWait;
-  /** What of the rate of a zone is for this process, bytes a second; all of it unless given. It may change at any time. */
-  readonly zoneRate?: ((zone: string) => number | null) | undefined;
+  /** What is for this process where others serve as well; everything unless given. */
+  readonly shared?: SharedZones | undefined;
 }
 
 /**
@@ -52,7 +54,7 @@ export function createServer(deps: ServerDeps, options: ServerOptions = {}): Ser
   const events = new EventStream(deps.engine, tell, options.events ?? EVENT_LIMITS);
   const metrics = createMetrics({ ...deps, eventClients: () => events.clients });
   const clientOf = clientFinder(() => deps.settings());
-  const gate = openGate(deps, metrics, { clientOf, zoneRate: options.zoneRate });
+  const gate = openGate(deps, metrics, { clientOf, shared: options.shared });
   const misses = new WeakMap<IncomingMessage, Miss>();
   let stopping = false;
   const parts = { events, metrics, isStopping: () => stopping, hashWait: options.hashWait ?? HASH_WAIT };
@@ -87,6 +89,7 @@ export function createServer(deps: ServerDeps, options: ServerOptions = {}): Ser
       gate.admission.passedOn(req);
       handlerOf(deps, () => refuse(req, res, denial) ?? answer(req, res))(req, res);
     },
+    drainUses: () => gate.admission.drainUses(),
     stop() {
       stopping = true;
       events.close();

@@ -10,6 +10,7 @@ import { addTrafficMetrics } from './metrics-traffic.js';
 import type { RsyncDaemonView } from './rsync-daemon/rsync-daemon.js';
 import { allMirrorStatuses, type MirrorStatus, type StatusDeps } from './mirror-status.js';
 import type { Statistics } from './statistics/statistics.js';
+import type { WorkersView } from './workers/pool.js';
 
 export interface Metrics {
   readonly contentType: string;
@@ -71,6 +72,7 @@ export function createMetrics(
     readonly statistics: Statistics;
     readonly accessLog: { readonly dropped: number };
     rsync?(): RsyncDaemonView | null;
+    workers?(): WorkersView | null;
     eventClients(): number;
   },
 ): Metrics {
@@ -92,6 +94,7 @@ export function createMetrics(
   const setTraffic = addTrafficMetrics(registry, deps);
   addStorageGauge(registry, deps);
   addRsyncMetrics(registry, () => deps.rsync?.() ?? null);
+  addWorkerMetrics(registry, () => deps.workers?.() ?? null);
   countRuns(registry, deps.engine);
   return {
     contentType: registry.contentType,
@@ -106,16 +109,27 @@ export function createMetrics(
   };
 }
 
+function addWorkerMetrics(registry: Registry, view: () => WorkersView | null): void {
+  const add = (name: string, help: string, value: (workers: WorkersView) => number): void => {
+    new Gauge({ ...{ name, help, registers: [registry] }, collect: gaugeOf(view, value) });
+  };
+  add('millpond_workers', 'Workers that serve now.', ({ serving }) => serving);
+  add('millpond_workers_leaving', 'Workers that were replaced and still serve downloads.', ({ leaving }) => leaving);
+  add('millpond_worker_deaths', 'How often a worker has ended by itself.', ({ deaths }) => deaths);
+}
+
+/** Shows no series where there is nothing to look at. */
+function gaugeOf<View>(view: () => View | null, value: (seen: View) => number): (this: Gauge) => void {
+  return function () {
+    const seen = view();
+    if (seen) this.set(value(seen));
+    else this.remove();
+  };
+}
+
 function addRsyncMetrics(registry: Registry, view: () => RsyncDaemonView | null): void {
   const add = (name: string, help: string, value: (daemon: RsyncDaemonView) => number): void => {
-    new Gauge({
-      ...{ name, help, registers: [registry] },
-      collect() {
-        const daemon = view();
-        if (daemon) this.set(value(daemon));
-        else this.remove();
-      },
-    });
+    new Gauge({ ...{ name, help, registers: [registry] }, collect: gaugeOf(view, value) });
   };
   add('millpond_rsync_up', '1 while the rsync daemon runs.', ({ trouble }) => (trouble === null ? 1 : 0));
   add('millpond_rsync_connections', 'Clients of the rsync daemon now.', ({ connections }) => connections);

@@ -9,6 +9,7 @@ import type { PullTotals } from './oci/pull-counter.js';
 import type { ImageParts } from './oci/registry-deps.js';
 import type { RsyncDaemonView } from './rsync-daemon/rsync-daemon.js';
 import type { Statistics } from './statistics/statistics.js';
+import type { WorkersView } from './workers/pool.js';
 
 /** All that the server needs, handed in by the composition root. `settings()` is asked each time: it changes at reload. */
 export interface ServerDeps extends StatusDeps {
@@ -26,6 +27,8 @@ export interface ServerDeps extends StatusDeps {
   readonly imagePulls: { readonly totals: PullTotals };
   /** How the rsync daemon does; null, or not given, where there is none. */
   rsync?(): RsyncDaemonView | null;
+  /** How the workers do; null, or not given, where there are none. */
+  workers?(): WorkersView | null;
   /** Whether the engine has started; `/readyz` says so. */
   ready(): boolean;
 }

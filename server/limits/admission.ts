@@ -31,8 +31,28 @@ export interface AdmissionDeps {
   /** Milliseconds since the epoch. */
   clock(): number;
   readonly clientOf: ClientOf;
-  /** What of the rate of a zone is for this process, bytes a second; all of it unless given. */
-  readonly zoneRate?: ((zone: string) => number | null) | undefined;
+  /** What is for this process where others serve as well; everything unless given. */
+  readonly shared?: SharedZones | undefined;
+}
+
+/** What processes that serve together share. It may change at any time. */
+export interface SharedZones {
+  /** What of the rate of a zone is for this process, bytes a second. */
+  rateOf(zone: string): number | null;
+  /** What the other processes serve of it. */
+  elsewhere(zone: string): { readonly connections: number; readonly clients: number };
+}
+
+/** What this process has served of a zone. */
+export interface ZoneUse {
+  readonly zone: string;
+  readonly connections: number;
+  /** That download now. */
+  readonly clients: number;
+  /** That have left since it was told last. */
+  readonly bytes: number;
+  /** Whether anybody had to wait for the rate. */
+  readonly waited: boolean;
 }
 
 /** What is known of a connection. */
@@ -52,6 +72,8 @@ interface Counted {
 
 /** Seconds after which one that found no connection left may ask again. */
 const RETRY_CONNECTION = 5;
+
+const NOTHING = { connections: 0, clients: 0 };
 
 /** Decides whether a request may be answered, and how fast, by the zone of its client. */
 export class Admission {
@@ -92,11 +114,20 @@ export class Admission {
   /** What a client uses now; its zone's clients that download are counted with it. */
   usage(client: Client): { connections: number; zoneConnections: number; activeClients: number } {
     const zone = this.#zones.get(client.zone);
+    const elsewhere = this.#elsewhere(client.zone);
     return {
       connections: zone?.knownClient(client.key)?.connections ?? 0,
-      zoneConnections: zone?.connections ?? 0,
-      activeClients: zone?.budget.activeClients ?? 0,
+      zoneConnections: (zone?.connections ?? 0) + elsewhere.connections,
+      activeClients: (zone?.budget.activeClients ?? 0) + elsewhere.clients,
     };
+  }
+
+  /** Of all zones that anybody was met from. */
+  drainUses(): ZoneUse[] {
+    return [...this.#zones].map(([zone, { connections, budget }]) => ({
+      ...{ zone, connections, clients: budget.activeClients },
+      ...budget.drainUse(),
+    }));
   }
 
   /** As configured; of the rate, this process may have a part only. */
@@ -165,7 +196,9 @@ export class Admission {
     if (before && before.zone === zone && before.client === state) return undefined;
     uncount(door);
     // one that was counted elsewhere, before the settings changed, stays
-    const denial = before ? undefined : connectionDenial(client, { connections, each: each.connections, zone, state });
+    const inZone = zone.connections + this.#elsewhere(client.zone).connections;
+    const asked = { connections, each: each.connections, inZone, state };
+    const denial = before ? undefined : connectionDenial(client, asked);
     if (denial) return denial;
     const holder: Pick<Door, 'counted'> = client.isProxied ? { counted: null } : door;
     count(holder, { zone, client: state });
@@ -210,7 +243,11 @@ export class Admission {
   }
 
   #zoneRate(zone: string): number | null {
-    return this.deps.zoneRate ? this.deps.zoneRate(zone) : this.limitsOf(zone).rate;
+    return this.deps.shared ? this.deps.shared.rateOf(zone) : this.limitsOf(zone).rate;
+  }
+
+  #elsewhere(zone: string): { readonly connections: number; readonly clients: number } {
+    return this.deps.shared?.elsewhere(zone) ?? NOTHING;
   }
 
   #zone(name: string): ZoneState {
@@ -225,17 +262,17 @@ export class Admission {
 
 function connectionDenial(
   client: Client,
-  limits: { connections: number | null; each: number | null; zone: ZoneState; state: ClientState },
+  limits: { connections: number | null; each: number | null; inZone: number; state: ClientState },
 ): Denial | undefined {
-  const { connections, each, zone, state } = limits;
+  const { connections, each, inZone, state } = limits;
   const denial = { status: 429, client, mirror: null, until: null, retryAfter: RETRY_CONNECTION } as const;
   if (each !== null && state.connections >= each) {
     const rule = `zones.${client.zone}.client.connections`;
     return { ...denial, kind: 'connections', rule, measured: state.connections + 1, limit: each };
   }
-  if (connections === null || zone.connections < connections) return undefined;
+  if (connections === null || inZone < connections) return undefined;
   const rule = `zones.${client.zone}.connections`;
-  return { ...denial, kind: 'zone-connections', rule, measured: zone.connections + 1, limit: connections };
+  return { ...denial, kind: 'zone-connections', rule, measured: inZone + 1, limit: connections };
 }
 
 function count(holder: Pick<Door, 'counted'>, counted: Counted): void {

@@ -17,7 +17,7 @@ export interface Gate {
 export function openGate(
   deps: ServerDeps,
   metrics: Pick<Metrics, 'refused'>,
-  parts: Pick<AdmissionDeps, 'clientOf' | 'zoneRate'>,
+  parts: Pick<AdmissionDeps, 'clientOf' | 'shared'>,
 ): Gate {
   const clock = (): number => deps.clock();
   const admission = new Admission({ ...parts, settings: () => deps.settings(), clock });

@@ -35,6 +35,8 @@ export class ZoneBudget {
     ...{ at: -Infinity, rates: { zone: null, client: null }, least: 1, share: Infinity },
   };
   #asking = 0;
+  /** Since `drainUse` was called last. */
+  #use = { bytes: 0, waited: false };
   #second = { at: -Infinity, clients: 0, before: 0 };
 
   constructor(
@@ -50,6 +52,13 @@ export class ZoneBudget {
   get activeClients(): number {
     this.#countSecond(this.clock());
     return Math.max(this.#second.clients, this.#second.before);
+  }
+
+  /** What left since this was asked last, and whether anybody had to wait. */
+  drainUse(): { bytes: number; waited: boolean } {
+    const { bytes, waited } = this.#use;
+    this.#use = { bytes: 0, waited: false };
+    return { bytes, waited: waited || this.#queue.length > 0 };
   }
 
   take(client: ClientBudget, wanted: number, response: ServerResponse): number | Promise<number> {
@@ -70,6 +79,7 @@ export class ZoneBudget {
       });
       if (client.waiting.size === 0) this.#queue.push(client);
       client.waiting.add(waiting);
+      this.#use.waited = true;
       if (this.#timer === undefined) this.#timer = setTimeout(() => this.#serve(), TURN_MS);
     });
   }
@@ -83,6 +93,7 @@ export class ZoneBudget {
     this.#bucket.giveBack(bytes);
     client.bucket.giveBack(bytes);
     client.taken -= bytes;
+    this.#use.bytes -= bytes;
   }
 
   /** Takes from `least` to `wanted` bytes, or none. Nobody passes those who wait. */
@@ -104,6 +115,7 @@ export class ZoneBudget {
     this.#bucket.take(bytes);
     client.bucket.take(bytes);
     client.taken += bytes;
+    this.#use.bytes += bytes;
     return bytes;
   }
 

@@ -6,6 +6,8 @@ import type { FromWorker, Order, ToWorker } from './messages.js';
 export interface Taken {
   readonly socket: Socket;
   readonly place: string;
+  /** Whose it is, where that decides who serves it. */
+  readonly client?: string | undefined;
 }
 
 export interface PoolWorkerOptions {

@@ -22,6 +22,14 @@ export interface WorkerStatus {
   readonly state: 'starting' | 'serving' | 'leaving';
 }
 
+/** Numbers of workers. */
+export interface WorkersView {
+  readonly serving: number;
+  readonly leaving: number;
+  /** That have ended by themselves since the program began. */
+  readonly deaths: number;
+}
+
 /** Connections that wait for a worker while there is none; more are closed. */
 const MOST_WAITING = 1_024;
 /** A worker that lived longer did not die of its start. */
@@ -39,8 +47,7 @@ const LAST_WORDS_MS = 2_000;
 
 /** The workers: each is given connections in turn, and one that dies is replaced. */
 export class WorkerPool {
-  /** Deaths since the program began. */
-  deaths = 0;
+  #deaths = 0;
   readonly #workers = new Set<PoolWorker>();
   #waiting: Taken[] = [];
   #turn = 0;
@@ -70,9 +77,23 @@ export class WorkerPool {
     }));
   }
 
-  /** Gives a connection that was taken at `place`, and from which nothing was read, to a worker. */
-  handOver(socket: Socket, place: string): void {
-    this.#give({ socket, place });
+  get view(): WorkersView {
+    const states = this.status.map(({ state }) => state);
+    const count = (wanted: WorkerStatus['state']): number => states.filter((state) => state === wanted).length;
+    return { serving: count('serving'), leaving: count('leaving'), deaths: this.#deaths };
+  }
+
+  /** All that hear, those that are leaving with them. */
+  get hearing(): PoolWorker[] {
+    return [...this.#workers].filter(({ isReady }) => isReady);
+  }
+
+  /**
+   * Gives a connection that was taken at `place`, and from which nothing was read, to a worker: those of one `client` to
+   * the same one, others in turn.
+   */
+  handOver(socket: Socket, place: string, client?: string): void {
+    this.#give({ socket, place, client });
   }
 
   /** Resolves when all workers have done so. One that does not in time is killed, and replaced by one that has. */
@@ -164,7 +185,7 @@ export class WorkerPool {
   }
 
   #replace({ pid }: PoolWorker, how: string, lifeMs: number): void {
-    this.deaths++;
+    this.#deaths++;
     this.#diedEarly = lifeMs < LONG_LIFE_MS ? this.#diedEarly + 1 : 0;
     const doubled = FIRST_DELAY_MS * 2 ** (this.#diedEarly - 1);
     const delayMs = this.#diedEarly <= 1 ? 0 : Math.min(doubled, LONGEST_DELAY_MS);
@@ -181,7 +202,8 @@ export class WorkerPool {
 
   #give(taken: Taken): void {
     const able = this.#serving().filter(({ isReady, places }) => isReady && places.has(taken.place));
-    const worker = able[this.#turn++ % able.length];
+    const turn = taken.client === undefined ? this.#turn++ : hashOf(taken.client);
+    const worker = able[turn % able.length];
     if (worker) worker.handOver(taken);
     else if (this.#waiting.length < MOST_WAITING && !this.#isStopping) this.#waiting.push(taken);
     else taken.socket.destroy();
@@ -190,4 +212,11 @@ export class WorkerPool {
   #giveWaiting(): void {
     for (const taken of this.#waiting.splice(0)) this.#give(taken);
   }
+}
+
+/** FNV-1a, 32 bits. */
+function hashOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
+  return hash >>> 0;
 }

@@ -32,44 +32,55 @@ function httpsUrl(program: Program): string {
   return /https:\/\/[\d.:]+/.exec(program.said())?.[0] ?? '';
 }
 
-test('millpond serve gives the same files, pages and registry over HTTPS and a Unix socket, and takes a new certificate at a reload', async () => {
-  const program = await startProgram(folder, mirrors, {}, await listenSettings('first'));
-  await program.sync('pond');
-  const url = httpsUrl(program);
-  const [secure, local] = [join(folder, 'secure'), join(folder, 'local')];
-  const headers = await curl('--insecure', '--dump-header', '-', '--output', secure, `${url}/pond/large`);
-  expect(headers.stdout).toMatch(/^HTTP\/1\.1 200 [^]*Strict-Transport-Security: max-age=86400\r\n/);
-  await curl('--unix-socket', join(folder, 'http.sock'), '--output', local, 'http://pond/pond/large');
-  for (const file of [secure, local]) expect((await readFile(file)).equals(LARGE), file).toBe(true);
-  for (const path of ['/', '/pond/', '/status', '/v2/', '/pond/none']) {
-    const { stdout } = await curl('--insecure', '--include', `${url}${path}`);
-    expect(stdout, path).toMatch(/^HTTP\/1\.1 \d+ [^]*Strict-Transport-Security: max-age=86400\r\n/);
-  }
-  const plain = await curl('--include', `${program.url}/pond/large`, '--range', '0-1');
-  expect(plain.stdout).toMatch(/^HTTP\/1\.1 206 /);
-  expect(plain.stdout).not.toMatch(/strict-transport/i);
+test.each([0, 2])(
+  'millpond serve with %i workers gives the same files, pages and registry over HTTPS and a Unix socket, and takes a new certificate at a reload',
+  async (workers) => {
+    const program = await startProgram(folder, mirrors, {}, { workers, ...(await listenSettings('first')) });
+    await program.sync('pond');
+    const url = httpsUrl(program);
+    const [secure, local] = [join(folder, 'secure'), join(folder, 'local')];
+    const headers = await curl('--insecure', '--dump-header', '-', '--output', secure, `${url}/pond/large`);
+    expect(headers.stdout).toMatch(/^HTTP\/1\.1 200 [^]*Strict-Transport-Security: max-age=86400\r\n/);
+    await curl('--unix-socket', join(folder, 'http.sock'), '--output', local, 'http://pond/pond/large');
+    for (const file of [secure, local]) expect((await readFile(file)).equals(LARGE), file).toBe(true);
+    for (const path of ['/', '/pond/', '/status', '/v2/', '/pond/none']) {
+      const { stdout } = await curl('--insecure', '--include', `${url}${path}`);
+      expect(stdout, path).toMatch(/^HTTP\/1\.1 \d+ [^]*Strict-Transport-Security: max-age=86400\r\n/);
+    }
+    const plain = await curl('--include', `${program.url}/pond/large`, '--range', '0-1');
+    expect(plain.stdout).toMatch(/^HTTP\/1\.1 206 /);
+    expect(plain.stdout).not.toMatch(/strict-transport/i);
 
-  await writeConfig(folder, { mirrors, ...(await listenSettings('second')) });
-  expect(await program.control('POST', '/reload')).toEqual({ changed: ['listen.https'] });
-  const shown = await curl('--insecure', '--verbose', `${url}/readyz`);
-  expect(shown.stderr).toContain('CN=second');
-}, 60_000);
+    await writeConfig(folder, { mirrors, workers, ...(await listenSettings('second')) });
+    expect(await program.control('POST', '/reload')).toEqual({ changed: ['listen.https'] });
+    const shown = await curl('--insecure', '--verbose', `${url}/readyz`);
+    expect(shown.stderr).toContain('CN=second');
+  },
+  60_000,
+);
 
-test('millpond serve finds the zone of a client by the PROXY protocol', async () => {
-  const path = join(folder, 'proxied.sock');
-  const program = await startProgram(
-    folder,
-    mirrors,
-    {},
-    {
-      listen: { http: ['127.0.0.1:0', { address: `unix:${path}`, proxy_protocol: true }] },
-      proxies: { trusted: 'unix:' },
-      zones: { near: { networks: '203.0.113.0/24' } },
-    },
-  );
-  const socket = connect(path);
-  socket.write('PROXY TCP4 203.0.113.7 192.0.2.1 4711 80\r\nGET / HTTP/1.1\r\nHost: pond\r\nConnection: close\r\n\r\n');
-  expect(await text(socket)).toMatch(/^HTTP\/1\.1 200 /);
-  const metrics = await curl(`${program.url}/metrics`);
-  expect(metrics.stdout).toMatch(/requests_total\{.*zone="near".* 1\n/);
-}, 60_000);
+test.each([0, 2])(
+  'millpond serve with %i workers finds the zone of a client by the PROXY protocol',
+  async (workers) => {
+    const path = join(folder, 'proxied.sock');
+    const program = await startProgram(
+      folder,
+      mirrors,
+      {},
+      {
+        workers,
+        listen: { http: ['127.0.0.1:0', { address: `unix:${path}`, proxy_protocol: true }] },
+        proxies: { trusted: 'unix:' },
+        zones: { near: { networks: '203.0.113.0/24' } },
+      },
+    );
+    const socket = connect(path);
+    socket.write(
+      'PROXY TCP4 203.0.113.7 192.0.2.1 4711 80\r\nGET / HTTP/1.1\r\nHost: pond\r\nConnection: close\r\n\r\n',
+    );
+    expect(await text(socket)).toMatch(/^HTTP\/1\.1 200 /);
+    const metrics = await curl(`${program.url}/metrics`);
+    expect(metrics.stdout).toMatch(/requests_total\{.*zone="near".* 1\n/);
+  },
+  60_000,
+);

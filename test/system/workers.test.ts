@@ -104,6 +104,42 @@ describe('workers', () => {
   });
 });
 
+describe('limits of zones with workers', () => {
+  test('are those of one client on whichever connection, and the main process tells of them', async () => {
+    const zones = { public: { client: { connections: 3 } } };
+    const { program } = await startServing({ 'big.iso': randomBytes(SLOW_BYTES) }, { zones });
+    const url = `${program.url}/pond/big.iso`;
+    const slow = await Promise.all([1, 2, 3].map(() => startSlowDownload(url)));
+    const refused = await read(url);
+    expect(refused.status).toBe(429);
+    expect(refused.text).toContain('zones.public.client.connections');
+    await Promise.all(slow.map((download) => download.finish()));
+    await expect.poll(async () => (await read(url)).status, PATIENT).toBe(200);
+    const refusals = 'mirror_refused_total{rule="connections",zone="public"}';
+    await expect.poll(async () => (await read(`${program.url}/metrics`)).text, PATIENT).toContain(refusals);
+  });
+
+  test('hold for all workers together', async () => {
+    const [rate, large] = [4_000_000, 40_000_000];
+    const { program } = await startServing({ 'big.iso': randomBytes(large) }, { zones: { public: { rate: '4MB/s' } } });
+    let bytes = 0;
+    const asked = await Promise.all(
+      Array.from({ length: 4 }, async () => {
+        const request = get(`${program.url}/pond/big.iso`, { agent: false });
+        const [answer] = (await once(request, 'response')) as [IncomingMessage];
+        answer.on('data', (chunk: Buffer) => (bytes += chunk.length)).on('error', () => undefined);
+        return request;
+      }),
+    );
+    await expect.poll(() => bytes, PATIENT).toBeGreaterThan(rate); // what they may begin with has left
+    const [before, since] = [bytes, performance.now()];
+    await expect.poll(() => bytes - before, PATIENT).toBeGreaterThan(5 * rate);
+    // a slow machine is slower, never faster
+    expect((bytes - before) / ((performance.now() - since) / 1000)).toBeLessThan(rate * 1.05);
+    for (const request of asked) request.destroy();
+  });
+});
+
 describe('millpond restart-workers', () => {
   test('refuses no connection and cuts no download', async () => {
     const big = randomBytes(SLOW_BYTES);
