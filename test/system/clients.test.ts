@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -149,6 +149,73 @@ test('a client asks again and gets only what has changed', async () => {
   expect((await curl(...ifNewer)).toString()).toBe('200');
   expect(readFileSync(copy, 'utf8')).toBe('other content, and longer');
 });
+
+test('wget goes on where a download stopped, and with -N fetches again what is another file, newer or older', async () => {
+  const content = randomBytes(2_000_000);
+  const { folder, up, program, url } = await site((root) => {
+    writeTree(root, { 'image.iso': content, index: 'first' });
+    utimesSync(join(root, 'index'), FILE_TIME, FILE_TIME);
+  });
+  const target = join(folder, 'fetched');
+  mkdirSync(target);
+  const wget = async (...args: string[]): Promise<string> =>
+    (await run('wget', ['--no-config', '--no-proxy', '-nv', '-S', '-P', target, ...args])).stderr;
+  writeFileSync(join(target, 'image.iso'), content.subarray(0, 700_000));
+  expect(await wget('-c', `${url}image.iso`)).toMatch(/ 206 .*Content-Range: bytes 700000-1999999\/2000000/s);
+  expect(readFileSync(join(target, 'image.iso')).equals(content)).toBe(true);
+  expect(await wget('-c', `${url}image.iso`)).toContain(' 416 '); // whole already: no failure
+
+  expect(await wget('-N', `${url}index`)).toContain(' 200 ');
+  expect(await wget('-N', `${url}index`)).toContain(' 304 ');
+  for (const [text, time] of [
+    ['newer', FILE_TIME + 3600],
+    ['taken back', FILE_TIME - 3600],
+  ] as const) {
+    writeTree(up, { index: text });
+    utimesSync(join(up, 'index'), time, time);
+    expect(await program.sync('pond')).toMatchObject({ outcome: 'updated' });
+    expect(await wget('-N', `${url}index`)).toContain(' 200 ');
+    expect(readFileSync(join(target, 'index'), 'utf8')).toBe(text);
+    expect(statSync(join(target, 'index')).mtimeMs).toBe(time * 1000);
+  }
+});
+
+test('aria2c over 8 connections, curl with many at a time, and Python get the same bytes', async () => {
+  const content = randomBytes(12_000_000);
+  const small = Object.fromEntries(Array.from({ length: 40 }, (_, index) => [`small/${index}.gz`, randomBytes(5_000)]));
+  const { folder, up, url } = await site((root) => writeTree(root, { 'image.iso': content, ...small }));
+  const target = join(folder, 'fetched');
+  const aria2 = ['--no-conf', '--quiet', '-x8', '-s8', '-k1M', '--file-allocation=none', '-d', target];
+  await run('aria2c', [...aria2, `${url}image.iso`]);
+  expect(readFileSync(join(target, 'image.iso')).equals(content)).toBe(true);
+
+  const many = ['--compressed', '--parallel', '--parallel-max', '20', '--create-dirs', '-o', `${target}/small/#1.gz`];
+  await curl('-f', ...many, `${url}small/[0-39].gz`);
+  expect(snapshot(join(target, 'small'))).toEqual(snapshot(join(up, 'small')));
+
+  const { stdout } = await run(PYTHON, ['-c', PYTHON_CLIENT, url]);
+  const digest = createHash('sha256').update(content).digest('hex');
+  expect(stdout).toBe(`${digest}\n${'5000 '.repeat(40)}\n304\n`);
+});
+
+/** That of Debian, which the tests of torrents need as well. */
+const PYTHON = '/usr/bin/python3';
+/** One file by itself, 40 on one connection, and one of them again with its tag. */
+const PYTHON_CLIENT = `
+import hashlib, http.client, sys, urllib.parse, urllib.request
+url = sys.argv[1]
+opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+print(hashlib.sha256(opener.open(url + 'image.iso').read()).hexdigest())
+parts = urllib.parse.urlsplit(url)
+connection = http.client.HTTPConnection(parts.netloc)
+for index in range(40):
+    connection.request('GET', f'{parts.path}small/{index}.gz')
+    answer = connection.getresponse()
+    print(len(answer.read()), end=' ')
+print()
+connection.request('GET', f'{parts.path}small/39.gz', headers={'If-None-Match': answer.getheader('ETag')})
+print(connection.getresponse().status)
+`;
 
 test('a listing is data for programs that ask for it', async () => {
   const { url } = await site((up) => {
