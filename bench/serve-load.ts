@@ -1,8 +1,7 @@
-import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { Crowd } from './crowd.js';
 import { MIRROR, type FileServer } from './serve-servers.js';
 import { cpuSeconds, outputOf, timed } from './workbench.js';
 
@@ -71,28 +70,17 @@ export async function memoryUnderSlowClients(
   server: FileServer,
   load: { path: string; count: number; seconds: number },
 ): Promise<number> {
-  const { hostname, port } = new URL(server.url);
-  const sockets: Socket[] = [];
+  const crowd = await Crowd.gather(server, load.path, { slow: load.count, idle: 0 });
   try {
-    for (let index = 0; index < load.count; index++) {
-      const socket = connect({ host: hostname, port: Number(port) });
-      sockets.push(socket);
-      socket.on('error', () => undefined);
-      await once(socket, 'connect');
-      socket.write(`GET /${MIRROR}/${load.path} HTTP/1.1\r\nHost: mirror.test\r\n\r\n`);
-      socket.on('data', () => socket.pause());
-    }
     let peak = 0;
     for (let second = 0; second < load.seconds; second++) {
-      for (const socket of sockets) socket.resume();
       await delay(1000);
       peak = Math.max(peak, residentMegabytes(server.pid));
     }
-    const gone = sockets.filter((socket) => socket.destroyed || socket.bytesRead === 0).length;
-    if (gone > 0) throw new Error(`${server.name} did not keep ${gone} of ${load.count} slow clients`);
+    crowd.check();
     return peak;
   } finally {
-    for (const socket of sockets) socket.destroy();
+    crowd.leave();
   }
 }
 

@@ -25,7 +25,9 @@ export async function startOurs(bench: Workbench, upstream: string): Promise<{ s
   writeFileSync(config, `port = ${port}\naddress = 127.0.0.1\nuse chroot = no\n${ids}[up]\npath = ${upstream}\n`);
   const daemon = bench.start('rsync', ['--daemon', '--no-detach', `--config=${config}`]);
   const folder = join(bench.folder, 'millpond');
-  const settings = { mirrors: { [MIRROR]: { upstream: `rsync://127.0.0.1:${port}/up/`, schedule: 'manual' } } };
+  // room for a crowd of 12,000
+  const listen = { http: '127.0.0.1:0', connections: 15_000 };
+  const settings = { listen, mirrors: { [MIRROR]: { upstream: `rsync://127.0.0.1:${port}/up/`, schedule: 'manual' } } };
   const millpond = await startMillpond(bench, folder, settings);
   await syncAll(millpond, [MIRROR]);
   await bench.end(daemon);

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { Crowd } from './crowd.js';
 import { Report } from './report.js';
 import { sequence, writeServedFiles, type ServedFiles } from './serve-files.js';
 import { download, entityTagOf, memoryUnderSlowClients, requestsASecond, type Asked } from './serve-load.js';
@@ -29,6 +30,9 @@ interface ServeBench {
 
 const CONNECTIONS = 32;
 const SLOW_CLIENTS = 2_000;
+const CROWD = { slow: SLOW_CLIENTS, idle: 10_000 };
+/** Seconds after which each slow client takes some more. */
+const CROWD_STEPS = 10;
 const MIX = 2_000;
 const MIB = 1024 ** 2;
 
@@ -55,6 +59,7 @@ const ROWS: Readonly<Record<string, (bench: ServeBench) => Promise<void>>> = {
     const load = { path: files.big, count: SLOW_CLIENTS, seconds: options.quick ? 5 : 20 };
     report.within(`${SLOW_CLIENTS} slow clients, RSS, MB`, await memoryUnderSlowClients(ours, load), 150);
   },
+  crowd: compareInCrowd,
 };
 
 export const SERVE_ROWS: readonly string[] = Object.keys(ROWS);
@@ -118,6 +123,25 @@ async function compareExpress(bench: ServeBench): Promise<void> {
   await compare(beside, '4 KB, beside express.static', () => plain(small), { least: 8, status: 200 });
   await compare(beside, '100 KB, beside express.static', () => plain(medium), { least: 8, status: 200 });
   await bench.workbench.end(express.child);
+}
+
+/** What others get while most connections are held by clients that take next to nothing, and what they get without these. */
+async function compareInCrowd({ workbench, report, options, files, ours }: ServeBench): Promise<void> {
+  const how = { connections: CONNECTIONS, seconds: options.seconds, folder: workbench.folder };
+  const measure = () => requestsASecond(ours, { ...how, requests: plain(files.small), status: 200 });
+  const [within, alone]: [number[], number[]] = [[], []];
+  for (let round = 0; round < options.repeat; round++) {
+    alone.push(await measure());
+    const crowd = await Crowd.gather(ours, files.big, CROWD, CROWD_STEPS);
+    try {
+      within.push(await measure());
+      crowd.check();
+    } finally {
+      crowd.leave();
+    }
+  }
+  const name = `4 KB, beside ${CROWD.slow} slow and ${CROWD.idle} idle`;
+  report.compare({ name, unit: '/s', peer: 'alone', ours: within, theirs: alone, goal: { least: 0.8 } });
 }
 
 function plain(paths: readonly string[]): Asked[] {
