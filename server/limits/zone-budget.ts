@@ -77,7 +77,7 @@ export class ZoneBudget {
         client.waiting.delete(waiting);
         resolve(0);
       });
-      if (client.waiting.size === 0) this.#queue.push(client);
+      this.#enqueue(client);
       client.waiting.add(waiting);
       this.#use.waited = true;
       if (this.#timer === undefined) this.#timer = setTimeout(() => this.#serve(), TURN_MS);
@@ -86,7 +86,7 @@ export class ZoneBudget {
 
   /** Takes all of `bytes` or nothing. */
   takeAll(client: ClientBudget, bytes: number): boolean {
-    return this.#takeNow(client, bytes, () => bytes) > 0;
+    return bytes === 0 || this.#takeNow(client, bytes, () => bytes) > 0;
   }
 
   giveBack(client: ClientBudget, bytes: number): void {
@@ -131,12 +131,20 @@ export class ZoneBudget {
         if (this.#bucket.available(rates.zone, now) < least) break; // the next one is the first of the next turn
         const client = this.#queue.shift();
         if (!client) break;
+        client.isQueued = false;
         this.#meet(client, now);
         if (this.#serveClient(client, part, now) > 0) isMoving = true;
-        if (client.waiting.size > 0) this.#queue.push(client);
+        if (client.waiting.size > 0) this.#enqueue(client);
       }
     }
     this.#timer = this.#queue.length > 0 ? setTimeout(() => this.#serve(), TURN_MS) : undefined;
+  }
+
+  /** Once, also where all bodies that it was queued for have gone since: each place in the queue is a share. */
+  #enqueue(client: ClientBudget): void {
+    if (client.isQueued) return;
+    client.isQueued = true;
+    this.#queue.push(client);
   }
 
   /** Gives the bodies of one client up to `part` bytes, in order of their asking. */
@@ -186,6 +194,7 @@ export class ClientBudget implements Pace {
   readonly bucket = new TokenBucket();
   /** In order of asking. */
   readonly waiting = new Set<Waiting>();
+  isQueued = false;
   /** The turn in which it asked last, and what it has taken in that. */
   turn = -Infinity;
   taken = 0;

@@ -94,6 +94,38 @@ describe('ZoneBudget', () => {
     expectWithin(Math.min(...bytes), Math.max(...bytes), 0.2); // and its connections the same among them
   });
 
+  it('gives nobody more who asks and goes away over and over', async () => {
+    const budget = budgetOf({ zone: MB });
+    const [greedy, honest] = [budget.newClient(), budget.newClient()];
+    const body = startBody(honest);
+    let [taken, isOver] = [0, false];
+    void (async () => {
+      while (!isOver) {
+        for (let count = 0; count < 20; count++) {
+          const response = makeResponse();
+          void greedy.take(PIECE, response);
+          response.leave();
+        }
+        const asked = Array.from({ length: 20 }, async () => greedy.take(PIECE, makeResponse()));
+        for (const bytes of await Promise.all(asked)) taken += bytes;
+      }
+    })();
+    await vi.advanceTimersByTimeAsync(5000);
+    isOver = true;
+    expect(body.bytes).toBeGreaterThan(0.4 * (taken + body.bytes));
+    body.stop();
+    await vi.advanceTimersByTimeAsync(5000);
+  });
+
+  it('lets what has no bytes pass, whoever waits', () => {
+    const budget = budgetOf({ zone: MB });
+    const client = budget.newClient();
+    const body = startBody(client);
+    expect(client.takeNow(MB)).toBe(false);
+    expect(client.takeNow(0)).toBe(true);
+    body.stop();
+  });
+
   it('gives what slow clients leave to the others', async () => {
     const budget = budgetOf({ zone: 10 * MB });
     const slow = Array.from({ length: 5 }, () => startBody(budget.newClient(), 100_000));
