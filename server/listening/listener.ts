@@ -14,6 +14,7 @@ import type { Connections } from './connections.js';
 import { KeptCertificates } from './kept-certificates.js';
 import type { QuickRoad } from '../quick/quick-road.js';
 import { baseUrl, keyOf, placeWords, type Place, type Wanted } from './places.js';
+import { boundPipeline } from './pipeline.js';
 import { receiveProxyHeader } from './proxy-stage.js';
 import { answerBrokenRequest, MAX_HEAD_BYTES, refuseUnfit } from './request-limits.js';
 import { clearSocketPath } from './unix-socket.js';
@@ -175,6 +176,7 @@ export class Listener {
 
   readonly #answer: RequestListener = (request, response) => {
     this.parts.connections.asked(request.socket, response);
+    boundPipeline(request, response);
     if (this.#isLeaving) response.setHeader('Connection', 'close');
     const hsts = this.wanted.tls?.hsts ?? null;
     if (hsts !== null) response.setHeader('Strict-Transport-Security', `max-age=${hsts}`);

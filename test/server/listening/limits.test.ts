@@ -184,3 +184,27 @@ describe('an address that is given up', () => {
     expect(said).toMatch(/Connection: close\r\n[^]*pond$/i);
   });
 });
+
+test('requests that wait behind others are read no further than a few, and all of them are answered in the end', async () => {
+  const answers: ServerResponse[] = [];
+  const { listeners } = listenersWith((_request, response) => void answers.push(response));
+  const socket = await connected(await listen(listeners));
+  const all = 2_000;
+  const ask = `GET / HTTP/1.1\r\nHost: pond\r\nA: ${'a'.repeat(1000)}\r\n\r\n`;
+  socket.write(ask.repeat(all));
+  let text = '';
+  socket.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  let read = 0;
+  while (answers.length === 0 || answers.length > read) {
+    read = answers.length;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  expect(read).toBeGreaterThan(60);
+  expect(read).toBeLessThan(300);
+  for (let next = 0; next < all; next++) {
+    while (!answers[next]) await nextTurn();
+    answers[next]?.end(`<${next}>`);
+  }
+  while (!text.includes(`<${all - 1}>`)) await nextTurn();
+  expect([...text.matchAll(/<(\d+)>/g)].map(([, number]) => Number(number))).toEqual([...Array(all).keys()]);
+});
