@@ -38,15 +38,17 @@ export class Crowd {
       crowd.leave();
       throw error;
     }
-    for (const socket of crowd.#slow) {
+    const begun = crowd.#slow.map(async (socket) => {
       socket.on('data', () => socket.pause());
       socket.write(`GET ${pathname}${path} HTTP/1.1\r\nHost: mirror.test\r\n\r\n`);
-    }
+      await Promise.race([once(socket, 'data'), once(socket, 'close')]);
+    });
+    await Promise.all(begun);
     crowd.#timer = setInterval(() => crowd.#step(everySteps), STEP_MS);
     return crowd;
   }
 
-  /** @throws Error where the server has not kept all of them, or has left one without a byte */
+  /** @throws Error where the server has not kept all of them, or has given one nothing */
   check(): void {
     const all: [string, Socket[]][] = [
       ['slow clients', this.#slow.filter((socket) => socket.closed || socket.bytesRead === 0)],
