@@ -59,7 +59,15 @@ export class Connections {
 
   isAnswering(socket: Socket): boolean {
     const connection = this.#all.get(socket);
-    return connection !== undefined && isAnswering(connection);
+    return connection !== undefined && isAnswering(socket, connection);
+  }
+
+  /** Closes those of `server` that wait for another request. */
+  closeIdle(server: Server): void {
+    this.#close(
+      (connection, socket) =>
+        connection.server === server && connection.answer !== null && !isAnswering(socket, connection),
+    );
   }
 
   /** Closes those of `server` on which nothing was ever asked. */
@@ -93,17 +101,17 @@ export class Connections {
     const now = performance.now();
     if (now - this.#wasFullAt < TRY_AGAIN_MS) return false;
     const some = Math.ceil(this.#all.size * CLOSED_AT_A_TIME);
-    if (this.#close((connection) => !isAnswering(connection), some) > 0) return true;
+    if (this.#close((connection, socket) => !isAnswering(socket, connection), some) > 0) return true;
     this.#wasFullAt = now;
     return false;
   }
 
   /** Returns how many were closed, `most` at most. */
-  #close(isMeant: (connection: Connection) => boolean, most = Infinity): number {
+  #close(isMeant: (connection: Connection, socket: Socket) => boolean, most = Infinity): number {
     let closed = 0;
     for (const [socket, connection] of this.#all) {
       if (closed >= most) break;
-      if (!isMeant(connection)) continue;
+      if (!isMeant(connection, socket)) continue;
       this.#all.delete(socket);
       socket.destroy();
       closed++;
@@ -112,7 +120,10 @@ export class Connections {
   }
 }
 
-/** Answers leave in the order of their requests (RFC 9112 section 9.3.2): when the last has left, all have. */
-function isAnswering({ answer }: Connection): boolean {
-  return answer !== null && !answer.writableFinished;
+/**
+ * Answers leave in the order of their requests (RFC 9112 section 9.3.2): when the last has left, all have. Of those that
+ * were given before Node's parser, only the bytes that wait are known here.
+ */
+function isAnswering(socket: Socket, { answer }: Connection): boolean {
+  return socket.writableLength > 0 || (answer !== null && !answer.writableFinished);
 }

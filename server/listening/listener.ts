@@ -77,6 +77,8 @@ export class Listener {
     this.server = certificates ? this.#secureServer(certificates) : createServer(limitsOf(parts));
     this.server.maxHeadersCount = 0; // a limit drops fields in silence: refuseUnfit counts them
     this.server.timeout = IDLE_TIMEOUT_MS;
+    // Node asks its parser, which knows nothing of answers that were given before it, and would cut them
+    this.server.closeIdleConnections = () => parts.connections.closeIdle(this.server);
     this.server.on('request', this.#answer);
     this.server.on('clientError', (error: Error, socket: Socket) =>
       answerBrokenRequest(error, socket, parts.connections.isAnswering(socket)),

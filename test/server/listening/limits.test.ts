@@ -5,6 +5,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { descriptorLimit } from '../../../platform/descriptor-limit.js';
 import { Connections } from '../../../server/listening/connections.js';
+import { ResponseHead } from '../../../server/files/response-head.js';
+import { createQuickRoad } from '../../../server/quick/quick-road.js';
 import { answerPond, curl, listen, listenersWith } from './scene.js';
 
 /** Sends bytes and returns all that comes until the other side closes. */
@@ -207,4 +209,31 @@ test('requests that wait behind others are read no further than a few, and all o
   }
   while (!text.includes(`<${all - 1}>`)) await nextTurn();
   expect([...text.matchAll(/<(\d+)>/g)].map(([, number]) => Number(number))).toEqual([...Array(all).keys()]);
+});
+
+test('an answer that was given before the parser is not cut when its place is given up', async () => {
+  const body = Buffer.alloc(256 * 1024, 'x');
+  const head = new ResponseHead(200, ['Content-Length', String(body.length)]);
+  const sockets: Socket[] = [];
+  let answered = 0;
+  const quick = createQuickRoad(({ socket }) => {
+    sockets.push(socket);
+    return { head, body, told: () => void answered++ };
+  });
+  const { listeners } = listenersWith(answerPond, { quick });
+  const socket = await used(await listen(listeners));
+  socket.pause();
+  while (!sockets[0] || sockets[0].writableLength === 0) {
+    const before = sockets.length;
+    socket.write('GET / HTTP/1.1\r\nHost: pond\r\n\r\n');
+    while (sockets.length === before) await nextTurn();
+  }
+  const whole = sockets.length;
+  let bytes = 0;
+  const closed = listeners.close(60_000);
+  socket.on('data', (chunk: Buffer) => (bytes += chunk.length)).resume();
+  await closed;
+  await once(socket, 'close');
+  expect(answered).toBe(whole);
+  expect(bytes).toBeGreaterThan(whole * body.length);
 });
