@@ -120,7 +120,9 @@ async function answerMirror(deps: ServerDeps, logs: RunLogs, req: PathOf<'mirror
 function rsyncOf(deps: ServerDeps, { name, published }: MirrorStatus, req: Request): MirrorPage['rsync'] {
   const daemon = deps.rsync?.();
   if (!daemon || !published) return null;
-  const { hostname } = new URL(publicOrigin(req, deps.settings()));
+  const settings = deps.settings();
+  // what a client calls us may be kept by a cache for others
+  const { hostname } = new URL(settings.site.url ?? publicOrigin(req, settings));
   const port = daemon.port === RSYNC_PORT ? '' : `:${daemon.port}`;
   return { address: `rsync://${hostname}${port}/${name}/`, trouble: daemon.trouble };
 }

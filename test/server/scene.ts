@@ -76,6 +76,7 @@ export interface SceneOptions {
   readonly hashWait?: HashWait;
   readonly clock?: () => number;
   readonly imageStatistics?: ImageStatistics;
+  readonly rsync?: ServerDeps['rsync'];
 }
 
 export async function openScene(options: SceneOptions = {}): Promise<Scene> {
@@ -112,6 +113,7 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
     log: log as ServerDeps['log'],
     version: '0.1.0',
     ready: () => state.isReady,
+    ...(options.rsync ? { rsync: options.rsync } : {}),
   };
   const { events, hashWait } = options;
   const server = createServer(deps, { ...(events ? { events } : {}), ...(hashWait ? { hashWait } : {}) });

@@ -1,5 +1,5 @@
 import request from 'supertest';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { NO_NUMBERS, type RunProgress } from '../../../core/run.js';
 import {
   addGeneration,
@@ -41,6 +41,18 @@ describe('/status/<mirror>', () => {
   async function page(path = '/status/debian'): Promise<string> {
     return (await request(scene.http).get(path).set('Accept', 'text/html')).text;
   }
+
+  it('tells the address over rsync by the address of the site, whatever a client calls it', async () => {
+    const rsync = () => ({ port: 873, trouble: null, connections: 0, restarts: 0 });
+    const mirrors = [makeMirror('debian')];
+    const named = await openScene({ mirrors, rsync, site: { url: 'https://mirror.example.edu' } });
+    onTestFinished(() => named.close());
+    addGeneration(named, 'debian', {});
+    const asked = request(named.http).get('/status/debian').set('Accept', 'text/html');
+    const { text } = await asked.set('X-Forwarded-Host', 'other.example.org');
+    expect(text).toContain('rsync://mirror.example.edu/debian/');
+    expect(text).not.toContain('other.example.org');
+  });
 
   it('says the state in a sentence whose times are both relative and absolute', async () => {
     addGeneration(scene, 'debian', { markerValue: 'M', confirmedAt: NOW - HOUR });
