@@ -27,6 +27,8 @@ export function passOnTo(path: string, log: { warn(details: object, message: str
     let answer: IncomingMessage | undefined;
     asked.once('response', (came) => {
       answer = came;
+      // so whoever is refused for want of connections keeps none
+      if (came.headers.connection === 'close') response.shouldKeepAlive = false;
       response.writeHead(came.statusCode ?? 502, came.statusMessage, without(came.rawHeaders, OF_THE_ANSWER));
       response.flushHeaders();
       pipeline(came, response, (error) => {
