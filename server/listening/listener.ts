@@ -163,6 +163,7 @@ export class Listener {
     if (idleMs > 0) await Promise.race([connections.left(server), pause(idleMs)]);
     const closed = once(server, 'close');
     server.close();
+    if (this.parts.handOver) return; // Node would wait for connections that are others' now, also of such that have died
     const timer = setInterval(() => server.closeIdleConnections(), LOOK_FOR_IDLE_EVERY_MS);
     const unused = setTimeout(() => connections.closeUnused(server), UNUSED_GRACE_MS);
     await closed;

@@ -75,6 +75,7 @@ describe('workers', () => {
     expect(await workersOf(program)).not.toContain(before[0]);
     expect(await readOften(`${program.url}/pond/VERSION`)).toEqual(new Set(['200 0']));
     expect(program.said()).toContain('a worker has died and is replaced');
+    expect(await program.end('SIGTERM')).toBe(0);
   });
 
   test('end with the main process, also when that is killed', async () => {
@@ -169,6 +170,7 @@ describe('millpond restart-workers', () => {
 
     expect((await download.finish()).equals(big)).toBe(true);
     await expect.poll(() => before.filter(isAlive), PATIENT).toEqual([]);
+    expect(await program.end('SIGTERM')).toBe(0);
   });
 
   test('says so where there are none', async () => {
