@@ -1,6 +1,6 @@
 import axe from 'axe-core';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
@@ -189,6 +189,23 @@ test('a listing is sorted and filtered by its links and its form', async () => {
   expect(text.indexOf('b.bin')).toBeLessThan(text.indexOf('a.bin'));
   await page.goto(`${program.url}/pond/pool/?q=a.b`);
   expect(await page.locator('table').innerText()).not.toContain('b.bin');
+});
+
+test('a file of a listing is saved as it is, text is shown, and a page of a tree runs no script', async () => {
+  const { program, up } = await scene();
+  writeTree(up, { 'pool/page.html': '<title>quiet</title><p>shown</p><script>document.title = "ran"</script>' });
+  await program.sync('pond');
+  const { page } = await open(`${program.url}/pond/pool/`);
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('link', { name: 'b.bin' }).click(),
+  ]);
+  expect(readFileSync(await download.path()).equals(readFileSync(join(up, 'pool/b.bin')))).toBe(true);
+
+  await page.goto(`${program.url}/pond/README`);
+  expect(await page.locator('body').innerText()).toBe('hello');
+  await page.goto(`${program.url}/pond/pool/page.html`);
+  expect([await page.locator('p').innerText(), await page.title()]).toEqual(['shown', 'quiet']);
 });
 
 test('a running sync moves on the page, and the finished run is shown without a reload', async () => {
