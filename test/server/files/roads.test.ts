@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
-import { ask, FILE_TIME, startSite, type Answer, type Site } from './site.js';
+import { expect, onTestFinished, test } from 'vitest';
+import { ask, askRaw, FILE_TIME, startSite, type Answer, type Site } from './site.js';
 
 const REQUESTS = 10_000;
 const SIZES = [0, 1, 10, 4096, 65_536, 65_537, 200_000];
@@ -50,7 +50,8 @@ const path = fc.oneof(
     ),
   },
 );
-const request = fc.record({ path, method: fc.constantFrom('GET', 'GET', 'GET', 'HEAD'), headers });
+const method = fc.constantFrom('GET', 'GET', 'GET', 'HEAD');
+const request = fc.record({ path, method, headers });
 
 /** The same answer, where each road says the same: the boundary of parts is drawn by lot. */
 function comparable(answer: Answer): unknown {
@@ -104,3 +105,44 @@ test(
     );
   },
 );
+
+test('requests that follow each other on a connection are answered alike with the addon and without', async () => {
+  const sizes = [10, 65_537, 300_000, 1_000_000];
+  const site = await startSite({ clock: () => NOW, quick: true });
+  for (const bytes of sizes) site.write('a', `pool/${bytes}.deb`, randomBytes(bytes));
+  site.publish('a');
+  const large = fc.constantFrom(...sizes.map((bytes) => `/debian/pool/${bytes}.deb`));
+  const requests = fc.array(fc.record({ path: fc.oneof(large, large, path), method, headers }), {
+    minLength: 1,
+    maxLength: 6,
+  });
+  const before = process.env['MILLPOND_SENDFILE'];
+  onTestFinished(() => useAddon(before));
+  await fc.assert(
+    fc.asyncProperty(requests, async (asked) => {
+      const bytes = asked.map(rawRequest).join('') + 'HEAD /debian/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n';
+      useAddon(before);
+      const sent = await askRaw(site, bytes);
+      useAddon('off');
+      const written = await askRaw(site, bytes);
+      expect(withoutChance(written) === withoutChance(sent), bytes).toBe(true);
+    }),
+    { numRuns: 500, endOnFailure: true },
+  );
+});
+
+function useAddon(setting: string | undefined): void {
+  if (setting === undefined) delete process.env['MILLPOND_SENDFILE'];
+  else process.env['MILLPOND_SENDFILE'] = setting;
+}
+
+function rawRequest(asked: { path: string; method: string; headers: Record<string, string | undefined> }): string {
+  const fields = Object.entries(asked.headers).filter(([, value]) => value !== undefined);
+  const lines = fields.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+  return `${asked.method} ${asked.path} HTTP/1.1\r\nHost: a\r\n${lines}\r\n`;
+}
+
+/** Without dates and with one boundary: these are drawn by lot. */
+function withoutChance(said: string): string {
+  return said.replace(/^Date: .*\r$/gm, 'Date\r').replace(/(?<=boundary=|--)[0-9a-f]{24}/g, 'B');
+}
