@@ -29,7 +29,9 @@ export function passOnTo(path: string, log: { warn(details: object, message: str
       answer = came;
       // so whoever is refused for want of connections keeps none
       if (came.headers.connection === 'close') response.shouldKeepAlive = false;
-      response.writeHead(came.statusCode ?? 502, came.statusMessage, without(came.rawHeaders, OF_THE_ANSWER));
+      response.statusCode = came.statusCode ?? 502;
+      response.statusMessage = came.statusMessage ?? '';
+      addFields(response, without(came.rawHeaders, OF_THE_ANSWER));
       response.flushHeaders();
       pipeline(came, response, (error) => {
         if (error) response.destroy();
@@ -57,6 +59,12 @@ function without(fields: readonly string[], names: ReadonlySet<string>): string[
     if (!names.has(name.toLowerCase())) kept.push(name, value);
   }
   return kept;
+}
+
+/** To those that it has; `writeHead` would then keep only the last of each name. */
+function addFields(response: ServerResponse, fields: readonly string[]): void {
+  for (let index = 0; index + 1 < fields.length; index += 2)
+    response.appendHeader(fields[index] ?? '', fields[index + 1] ?? '');
 }
 
 function fail(response: ServerResponse): void {
