@@ -58,7 +58,7 @@ const sync = field
   .prefault({})
   .meta({ description: 'Rules for all runs together.' });
 
-/** Each takes some 80 MB. */
+/** Each takes some 100 MB. */
 const MOST_WORKERS = 64;
 const WORKERS = { error: field.mustBe(`auto, or a whole number from 0 to ${MOST_WORKERS}`) };
 
