@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { PACKAGE_ROOT } from '../platform/package-root.js';
-import { freePort, startMillpond, syncAll, type Workbench } from './workbench.js';
+import { freePort, startMillpond, syncAll, writeSettings, type Workbench } from './workbench.js';
 
 /** A server of the files: the same ones on the same disk for all. */
 export interface FileServer {
@@ -15,10 +15,22 @@ export interface FileServer {
   readonly pid: number;
 }
 
+/** Millpond, as a university runs it. */
+export interface OurServer extends FileServer {
+  /** Whether it writes an access log, as nginx always does. */
+  setAccessLog(on: boolean): Promise<void>;
+}
+
 export const MIRROR = 'pond';
 
+/** The clients of the measurement are in the campus, which has no limits. */
+const ZONES = {
+  campus: { networks: ['127.0.0.0/8', '::1/128'] },
+  public: { rate: '500Mbit/s', client: { rate: '10MB/s', connections: 16, requests: '50/s' } },
+};
+
 /** Millpond with its mirror published from `upstream`, and the folder that it serves. */
-export async function startOurs(bench: Workbench, upstream: string): Promise<{ server: FileServer; root: string }> {
+export async function startOurs(bench: Workbench, upstream: string): Promise<{ server: OurServer; root: string }> {
   const port = await freePort();
   const config = join(bench.folder, 'rsyncd.conf');
   const ids = process.getuid?.() === 0 ? 'uid = 0\ngid = 0\n' : '';
@@ -27,12 +39,17 @@ export async function startOurs(bench: Workbench, upstream: string): Promise<{ s
   const folder = join(bench.folder, 'millpond');
   // room for a crowd of 12,000
   const listen = { http: '127.0.0.1:0', connections: 15_000 };
-  const settings = { listen, mirrors: { [MIRROR]: { upstream: `rsync://127.0.0.1:${port}/up/`, schedule: 'manual' } } };
+  const mirrors = { [MIRROR]: { upstream: `rsync://127.0.0.1:${port}/up/`, schedule: 'manual' } };
+  const settings = { listen, zones: ZONES, mirrors };
   const millpond = await startMillpond(bench, folder, settings);
   await syncAll(millpond, [MIRROR]);
   await bench.end(daemon);
   const { child, url } = millpond;
-  const server = { name: 'millpond', url: `${url}/${MIRROR}/`, child, pid: child.pid ?? NaN };
+  const setAccessLog = async (on: boolean): Promise<void> => {
+    writeSettings(folder, { ...settings, ...(on ? { access_log: { file: 'access.log' } } : {}) });
+    await millpond.client.reload();
+  };
+  const server = { name: 'millpond', url: `${url}/${MIRROR}/`, child, pid: child.pid ?? NaN, setAccessLog };
   return { server, root: join(folder, 'data', 'public') };
 }
 

@@ -3,7 +3,7 @@ import { Crowd } from './crowd.js';
 import { Report } from './report.js';
 import { sequence, writeServedFiles, type ServedFiles } from './serve-files.js';
 import { download, entityTagOf, memoryUnderSlowClients, requestsASecond, type Asked } from './serve-load.js';
-import { startExpress, startNginx, startOurs, type FileServer } from './serve-servers.js';
+import { startExpress, startNginx, startOurs, type FileServer, type OurServer } from './serve-servers.js';
 import { Workbench } from './workbench.js';
 
 export interface ServeBenchOptions {
@@ -22,7 +22,7 @@ interface ServeBench {
   readonly report: Report;
   readonly options: ServeBenchOptions;
   readonly files: ServedFiles;
-  readonly ours: FileServer;
+  readonly ours: OurServer;
   readonly nginx: FileServer;
   /** The folder that holds the mirror as it is served. */
   readonly root: string;
@@ -38,11 +38,17 @@ const MIB = 1024 ** 2;
 
 const ROWS: Readonly<Record<string, (bench: ServeBench) => Promise<void>>> = {
   large: async (bench) => {
-    for (const clients of [1, 8]) await compareDownloads(bench, clients);
+    await alsoLogged(bench, (note) => compareDownloads(bench, 1, note));
+    await compareDownloads(bench, 8);
   },
   medium: (bench) =>
-    compare(bench, '1,000 files of 100 KB', () => plain(bench.files.medium), { least: 1, status: 200 }),
-  small: (bench) => compare(bench, '1,000 files of 4 KB', () => plain(bench.files.small), { least: 0.9, status: 200 }),
+    alsoLogged(bench, (note) =>
+      compare(bench, `1,000 files of 100 KB${note}`, () => plain(bench.files.medium), { least: 1, status: 200 }),
+    ),
+  small: (bench) =>
+    alsoLogged(bench, (note) =>
+      compare(bench, `1,000 files of 4 KB${note}`, () => plain(bench.files.small), { least: 0.9, status: 200 }),
+    ),
   unchanged: (bench) =>
     compare(bench, 'If-None-Match, 304', (server) => conditional(server, bench.files.small.slice(0, 50)), {
       ...{ least: 1, status: 304 },
@@ -80,6 +86,14 @@ export async function benchServe(given: ServeBenchOptions): Promise<void> {
   });
 }
 
+/** Measures without an access log, then with one; `note` belongs to the name of the row. */
+async function alsoLogged({ ours }: ServeBench, measure: (note: string) => Promise<void>): Promise<void> {
+  await measure('');
+  await ours.setAccessLog(true);
+  await measure(', access log');
+  await ours.setAccessLog(false);
+}
+
 async function compare(
   { workbench, report, options, ours, nginx }: Pick<ServeBench, 'workbench' | 'report' | 'options' | 'ours' | 'nginx'>,
   name: string,
@@ -100,14 +114,18 @@ async function compare(
   report.compare({ name, unit: '/s', peer: nginx.name, ours: our, theirs: their, goal: { least: goal.least } });
 }
 
-async function compareDownloads({ report, options, files, ours, nginx }: ServeBench, clients: number): Promise<void> {
+async function compareDownloads(
+  { report, options, files, ours, nginx }: ServeBench,
+  clients: number,
+  note = '',
+): Promise<void> {
   const load = { path: files.big, size: files.bigSize, clients, downloads: 8 };
   const [our, their]: [Awaited<ReturnType<typeof download>>[], Awaited<ReturnType<typeof download>>[]] = [[], []];
   for (let round = 0; round < options.repeat; round++) {
     our.push(await download(ours, load));
     their.push(await download(nginx, load));
   }
-  const name = `a file of ${files.bigSize / MIB} MiB, ${clients} ${clients === 1 ? 'client' : 'clients'}`;
+  const name = `a file of ${files.bigSize / MIB} MiB, ${clients} ${clients === 1 ? 'client' : 'clients'}${note}`;
   const figures = (which: 'rate' | 'cpu') => ({
     ours: our.map((one) => one[which]),
     theirs: their.map((one) => one[which]),
