@@ -191,9 +191,12 @@ export class SyncEngine implements Engine {
     const hostKey = hostKeyOf(this.#mirror(mirror));
     const waiting = this.#queue.get(mirror);
     const urgent = !waiting || TRIGGER_PRIORITY[trigger] < TRIGGER_PRIORITY[waiting.trigger];
-    const run = waiting
-      ? store.runs.update(waiting.id, { trigger: urgent ? trigger : waiting.trigger, force: waiting.force || force })
-      : store.runs.add({ mirror, trigger, attempt, force, queuedAt: clock() });
+    // after a power cut the timetable asks again for what was due
+    const run = store.lightTransaction(() =>
+      waiting
+        ? store.runs.update(waiting.id, { trigger: urgent ? trigger : waiting.trigger, force: waiting.force || force })
+        : store.runs.add({ mirror, trigger, attempt, force, queuedAt: clock() }),
+    );
     this.#queue.put({ run, hostKey });
     if (!waiting) this.#emit({ type: 'run.queued', mirror, run });
     this.#startWhatMay();

@@ -86,7 +86,9 @@ export class ActiveRun {
     const { store, log } = this.options;
     for (;;) {
       try {
-        this.run = store.runs.update(this.run.id, end);
+        const record = () => store.runs.update(this.run.id, end);
+        // of one that changed nothing a power cut may leave no more than that it was begun
+        this.run = end.outcome === 'unchanged' ? store.lightTransaction(record) : record();
         return;
       } catch (error) {
         log.error({ err: error, mirror: this.run.mirror, run: this.run.id }, 'the end of a run cannot be recorded yet');
