@@ -18,8 +18,13 @@ export function boundPipeline({ socket }: IncomingMessage, response: ServerRespo
   if (state.count >= MOST_WAITING) hold(socket, state);
   response.once('close', () => {
     state.count--;
-    if (state.count === MOST_WAITING - 1) socket.resume();
+    if (state.count === MOST_WAITING - 1 && !isPausedByNode(socket)) socket.resume();
   });
+}
+
+/** Its HTTP server reads on by itself, and takes it for a fault of the program when somebody else does before. */
+function isPausedByNode(socket: Socket): boolean {
+  return (socket as Socket & { readonly _paused?: boolean })._paused === true;
 }
 
 /** Node wants to read on after each request, and is stopped as often. */

@@ -237,3 +237,27 @@ test('an answer that was given before the parser is not cut when its place is gi
   expect(answered).toBe(whole);
   expect(bytes).toBeGreaterThan(whole * body.length);
 });
+
+test('requests that wait with large answers are read on when Node reads on as well', async () => {
+  const answers: ServerResponse[] = [];
+  const body = 'x'.repeat(10_000);
+  const answer = (_request: unknown, response: ServerResponse): void => {
+    answers.push(response);
+    if (answers.length > 1) response.end(body);
+  };
+  const { listeners } = listenersWith(answer, { quick: createQuickRoad(() => undefined) });
+  const socket = await connected(await listen(listeners));
+  const all = 4_000;
+  const closed = once(socket, 'close');
+  socket.on('end', () => socket.end());
+  let bytes = 0;
+  socket.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > all * body.length) socket.destroy();
+  });
+  socket.write('GET / HTTP/1.1\r\nHost: pond\r\n\r\n'.repeat(all));
+  while (answers.length < 64) await nextTurn();
+  answers[0]?.end(body);
+  await closed;
+  expect(answers.length).toBe(all);
+});
