@@ -61,10 +61,11 @@ export function httpContract(
       });
     }
 
-    it.runIf(leastQuick > 0)('was asked on the road before the parser', () => {
-      const asked = client?.asked ?? 0;
-      expect(site?.answeredQuickly?.(asked)).toBeGreaterThan(leastQuick * asked);
-    });
+    if (leastQuick > 0)
+      it('was asked on the road before the parser', () => {
+        const asked = client?.asked ?? 0;
+        expect(site?.answeredQuickly?.(asked)).toBeGreaterThan(leastQuick * asked);
+      });
   });
 }
 
