@@ -12,6 +12,8 @@ import { RunLog } from './run-log.js';
 
 const PROGRESS_EVERY_MS = 250;
 const RECORD_AGAIN_MS = 5_000;
+/** Nothing on the disk has changed in these: after a power cut it is enough that the run is begun anew. */
+const LIGHT_PHASES: ReadonlySet<RunPhase> = new Set(['probe', 'admit']);
 
 export interface ActiveRunOptions extends Pick<
   RunContext,
@@ -122,8 +124,7 @@ export class ActiveRun {
     if (phase !== 'pull') this.progress = null;
     const { store } = this.options;
     const record = () => store.runs.update(this.run.id, { phase });
-    // the published tree changes only in phases that cannot be called off
-    this.run = RUN_ACTIONS[phase].cancel ? store.lightTransaction(record) : record();
+    this.run = LIGHT_PHASES.has(phase) ? store.lightTransaction(record) : record();
     this.options.onChange('run.phase', this.run);
   }
 
