@@ -63,10 +63,12 @@ export class RegistryClients {
   #memoryOf(registry: string, account: string): BudgetMemory {
     const { registryLimits } = this.options.store;
     const key = JSON.stringify([registry, account]);
+    const known = this.#memories.get(key);
+    if (known) return known;
     let text = registryLimits.get(registry, account);
-    const memory = this.#memories.get(key) ?? {
+    const memory: BudgetMemory = {
       load: () => text,
-      save: (next: string) => {
+      save: (next) => {
         text = next;
         registryLimits.set(registry, account, next);
       },
