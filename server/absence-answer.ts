@@ -1,12 +1,10 @@
 import { derivedTarget } from './derived/forms.js';
-import type { FileResult } from './files/handler.js';
+import type { Miss } from './files/handler.js';
 import { ResponseHead } from './files/response-head.js';
 import type { Asked, ReadyAnswer } from './files/short-answer.js';
 import { missingFileProblem } from './pages/problem-page.js';
 import { isToldAsText, problemText } from './respond.js';
 import { SECURITY_HEADERS } from './security-headers.js';
-
-type Miss = Extract<FileResult, { handled: false }>;
 
 const FIELDS = [
   ...Object.entries(SECURITY_HEADERS).flat(),

@@ -6,6 +6,7 @@ import { derivedRoutes, HASH_WAIT, type HashWait } from './derived/routes.js';
 import { problem, problemOf } from './errors.js';
 import { EVENT_LIMITS, EventStream, type EventLimits } from './events.js';
 import { apiRoutes } from './api/routes.js';
+import type { Miss } from './files/handler.js';
 import { clientFinder, type ClientOf } from './clients/client-finder.js';
 import { checkRoutes } from './limits/check-routes.js';
 import type { Denial, SharedZones, ZoneUse } from './limits/admission.js';
@@ -17,7 +18,7 @@ import { frameFor, pageRoutes } from './pages/routes.js';
 import { publicEvent } from './public-view.js';
 import { createQuickRoad, type QuickRoad } from './quick/quick-road.js';
 import { sendProblem } from './respond.js';
-import { createRoads, failPlainly, handlerOf, type Miss } from './roads.js';
+import { createRoads, failPlainly, handlerOf } from './roads.js';
 import { SECURITY_HEADERS } from './security-headers.js';
 import type { ServerDeps } from './server-deps.js';
 import { HttpAnswers } from './statistics/http-answers.js';
@@ -84,7 +85,7 @@ export function createServer(deps: ServerDeps, options: ServerOptions = {}): Ser
   }
 
   return {
-    handler: handlerOf(deps, (req, res) => refuse(req, res, gate.admit(req, res)) ?? answer(req, res)),
+    handler: handlerOf(deps, (req, res) => refuse(req, res, gate.admission.admit(req, res)) ?? answer(req, res)),
     passedOn(req, res, denial) {
       gate.admission.passedOn(req);
       handlerOf(deps, () => refuse(req, res, denial) ?? answer(req, res))(req, res);

@@ -3,7 +3,7 @@ import { absenceAnswer } from './absence-answer.js';
 import { digestHeaders } from './derived/digest-headers.js';
 import { formRequest } from './derived/forms.js';
 import { problemOf, type Problem } from './errors.js';
-import { createFileHandler, type FileHandler, type FileResult } from './files/handler.js';
+import { createFileHandler, type FileHandler, type FileResult, type Miss } from './files/handler.js';
 import { sendReady } from './files/short-answer.js';
 import type { Admission } from './limits/admission.js';
 import { isRegistryTarget } from './oci/registry.js';
@@ -13,9 +13,6 @@ import { createQuickAnswers } from './quick/quick-answers.js';
 import type { QuickAnswers } from './quick/quick-road.js';
 import type { FileDeps, ServerDeps } from './server-deps.js';
 import type { HttpAnswers } from './statistics/http-answers.js';
-
-/** A request that no published tree has an answer for. */
-export type Miss = Extract<FileResult, { handled: false }>;
 
 /** Answers a request; it resolves when that has been done, and is undefined where there is nothing to wait for. */
 export type Answer = (req: IncomingMessage, res: ServerResponse) => Promise<void> | undefined;
@@ -71,7 +68,7 @@ export function createRoads(deps: FileDeps, { answers, admission }: RoadParts, o
     others.page(req, res, result);
   }
 
-  const quick = createQuickAnswers({ files, admission, answers, log: deps.log, absence: absenceAnswer });
+  const quick = createQuickAnswers({ files, admission, answers, log: deps.log });
   return { answer, quick };
 }
 

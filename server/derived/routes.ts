@@ -4,7 +4,7 @@ import { MillpondError } from '../../core/errors.js';
 import type { FileHash } from '../../core/file-hash.js';
 import { displayName, encodePath } from '../../core/tree-path.js';
 import { INDEX_CACHE } from '../files/cache-rules.js';
-import type { FileResult } from '../files/handler.js';
+import type { Miss } from '../files/handler.js';
 import { publicOrigin } from '../oci/public-address.js';
 import type { PageFrame } from '../pages/page-frame.js';
 import { sendPage } from '../respond.js';
@@ -17,8 +17,6 @@ import { derivedTarget, FORM_TYPES, type DerivedForm } from './forms.js';
 import { fileInfo, infoText, renderInfo } from './info-page.js';
 import { metalink3, metalink4 } from './metalink.js';
 import { magnetOf, torrentOf } from './torrent.js';
-
-type Miss = Extract<FileResult, { handled: false }>;
 
 export interface DerivedParts {
   /** What the road of files said of a request that reaches this. */

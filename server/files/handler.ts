@@ -32,22 +32,23 @@ export interface ServedEvent extends Sent {
 }
 
 /**
- * What became of a request. When it was not handled nothing was written: without `mirror` it is none of ours, with it
+ * A request that no published tree has an answer for; nothing was written. Without `mirror` it is none of ours, with it
  * the page says why. 400 the path cannot be read, 404 nothing there, 503 nothing published yet.
  */
-export type FileResult =
-  | { readonly handled: true }
-  | {
-      readonly handled: false;
-      readonly status: 404 | 400 | 503;
-      readonly mirror?: string;
-      /** Below the mirror; missing when it cannot be read. */
-      readonly path?: TreePath;
-      /** Why, as a full sentence. */
-      readonly reason?: string;
-      /** Seconds after which it is worth asking again: for a Retry-After field. */
-      readonly retryAfter?: number;
-    };
+export interface Miss {
+  readonly handled: false;
+  readonly status: 404 | 400 | 503;
+  readonly mirror?: string;
+  /** Below the mirror; missing when it cannot be read. */
+  readonly path?: TreePath;
+  /** Why, as a full sentence. */
+  readonly reason?: string;
+  /** Seconds after which it is worth asking again: for a Retry-After field. */
+  readonly retryAfter?: number;
+}
+
+/** What became of a request. */
+export type FileResult = { readonly handled: true } | Miss;
 
 export interface FileHandlerDeps {
   readonly trees: PublishedTrees;

@@ -2,7 +2,7 @@ import { distance } from 'fastest-levenshtein';
 import { say, type Sentence } from '../../core/sentence.js';
 import { encodePath, type TreePath } from '../../core/tree-path.js';
 import { problem, type Problem } from '../errors.js';
-import { nearestFolder, type FileResult } from '../files/handler.js';
+import { nearestFolder, type Miss } from '../files/handler.js';
 import { mirrorStatus, type MirrorStatus } from '../mirror-status.js';
 import type { ServerDeps } from '../server-deps.js';
 import { imagesNamedBy, missingImage } from './images-missing.js';
@@ -32,8 +32,6 @@ export interface Refusal {
   /** Seconds, for a Retry-After field. */
   readonly retryAfter: number | null;
 }
-
-type Miss = Extract<FileResult, { handled: false }>;
 
 const HEADINGS: Readonly<Record<number, string>> = {
   400: 'This request cannot be read',

@@ -1,5 +1,6 @@
-import type { FileHandler, FileResult } from '../files/handler.js';
-import type { KnownAnswer, ReadyAnswer } from '../files/short-answer.js';
+import { absenceAnswer } from '../absence-answer.js';
+import type { FileHandler } from '../files/handler.js';
+import type { KnownAnswer } from '../files/short-answer.js';
 import type { Admission } from '../limits/admission.js';
 import type { Log } from '../../platform/log.js';
 import type { HttpAnswers } from '../statistics/http-answers.js';
@@ -11,8 +12,6 @@ export interface QuickParts {
   readonly admission: Admission;
   readonly answers: HttpAnswers;
   readonly log: Pick<Log, 'error'>;
-  /** What is told of a path that is not there, where that is told in a few words. */
-  readonly absence: (request: PlainRequest, miss: Extract<FileResult, { handled: false }>) => ReadyAnswer | undefined;
 }
 
 /** What is in memory of published trees, for clients that may have it now. */
@@ -28,11 +27,11 @@ export function createQuickAnswers(parts: QuickParts): QuickAnswers {
   };
 }
 
-function knownAnswer({ files, absence, answers }: QuickParts, request: PlainRequest): KnownAnswer | undefined {
+function knownAnswer({ files, answers }: QuickParts, request: PlainRequest): KnownAnswer | undefined {
   const known = files.known(request);
   if (!known || 'head' in known) return known;
   if (known.handled) return undefined;
-  const answer = absence(request, known);
+  const answer = absenceAnswer(request, known);
   if (!answer) return undefined;
   const { head, body } = answer;
   return { head, body, told: ({ status, bytes }) => answers.answered(request, status, bytes, known.mirror) };
