@@ -8,8 +8,6 @@ import { deny } from './deny.js';
 /** Where every request enters: the limits of zones, and what is told to those whom they hold back. */
 export interface Gate {
   readonly admission: Admission;
-  /** Undefined where the request may be answered. */
-  admit(request: IncomingMessage, response: ServerResponse): Denial | undefined;
   /** Tells why a request is refused. */
   deny(request: IncomingMessage, response: ServerResponse, denial: Denial): Promise<void>;
 }
@@ -24,7 +22,6 @@ export function openGate(
   const ids = new DenialIds(deps.log, clock);
   return {
     admission,
-    admit: (request, response) => admission.admit(request, response),
     deny(request, response, denial) {
       metrics.refused(denial.kind, denial.client.zone);
       return deny(deps, ids, { request, response }, denial);
