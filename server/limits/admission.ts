@@ -135,6 +135,21 @@ export class Admission {
     return this.deps.settings().zones.get(zone)?.limits ?? NO_LIMITS;
   }
 
+  /** Mirrors that the clients of a zone may not read. */
+  closedTo(zone: string): ReadonlySet<string> {
+    const settings = this.deps.settings();
+    if (settings !== this.#closed.settings) {
+      this.#closed = { settings, byZone: new Map() };
+      for (const name of this.#zones.keys()) if (!settings.zones.has(name)) this.#zones.delete(name);
+    }
+    const known = this.#closed.byZone.get(zone);
+    if (known) return known;
+    const mirrors = [...settings.mirrors.values()].filter(({ read }) => read?.includes(zone) === false);
+    const closed = new Set(mirrors.map(({ name }) => name));
+    this.#closed.byZone.set(zone, closed);
+    return closed;
+  }
+
   #look(request: IncomingMessage, response: ServerResponse, known: Door | undefined): Denial | undefined {
     const client = this.deps.clientOf(request);
     const limits = this.limitsOf(client.zone);
@@ -156,7 +171,7 @@ export class Admission {
 
   #isFree(client: Client, { connections, client: each }: ZoneLimits): boolean {
     const isCounted = connections !== null || each.connections !== null || each.requests !== null;
-    return !client.isProxied && !isCounted && this.#closedTo(client.zone).size === 0;
+    return !client.isProxied && !isCounted && this.closedTo(client.zone).size === 0;
   }
 
   /** Whether nothing has to be counted for a request more. */
@@ -209,7 +224,7 @@ export class Admission {
   }
 
   #refuseMirror(client: Client, url: string): Denial | undefined {
-    const closed = this.#closedTo(client.zone);
+    const closed = this.closedTo(client.zone);
     if (closed.size === 0) return undefined;
     const mirror = mirrorAskedFor(url);
     if (mirror === undefined || !closed.has(mirror)) return undefined;
@@ -218,20 +233,6 @@ export class Admission {
       ...{ kind: 'read', status: 403, rule: `mirrors.${mirror}.read`, client, mirror },
       ...{ measured: client.zone, limit: zones.join(', '), until: null, retryAfter: null },
     };
-  }
-
-  #closedTo(zone: string): ReadonlySet<string> {
-    const settings = this.deps.settings();
-    if (settings !== this.#closed.settings) {
-      this.#closed = { settings, byZone: new Map() };
-      for (const name of this.#zones.keys()) if (!settings.zones.has(name)) this.#zones.delete(name);
-    }
-    const known = this.#closed.byZone.get(zone);
-    if (known) return known;
-    const mirrors = [...settings.mirrors.values()].filter(({ read }) => read?.includes(zone) === false);
-    const closed = new Set(mirrors.map(({ name }) => name));
-    this.#closed.byZone.set(zone, closed);
-    return closed;
   }
 
   /** Asked for each piece of a body, by whoever writes it. */

@@ -1,4 +1,3 @@
-import type { Settings } from '../../config/settings.js';
 import { formatBytes, formatCount } from '../../core/units.js';
 import type { ZoneLimits } from '../../core/zone.js';
 import type { Client } from '../clients/client-finder.js';
@@ -25,23 +24,21 @@ export interface ClientReport {
 }
 
 export function clientReport(
-  settings: Settings,
   client: Client,
-  admission: Pick<Admission, 'limitsOf' | 'usage'>,
+  admission: Pick<Admission, 'limitsOf' | 'usage' | 'closedTo'>,
 ): ClientReport {
   const { address, family, zone, key, isProxied } = client;
   const limits = admission.limitsOf(zone);
   const { connections, zoneConnections, activeClients } = admission.usage(client);
   const share = limits.rate === null ? Infinity : limits.rate / Math.max(1, activeClients);
   const expected = Math.min(share, limits.client.rate ?? Infinity);
-  const closed = [...settings.mirrors.values()].filter(({ read }) => read?.includes(zone) === false);
   return {
     ...{ address, family, client: key, zone, throughProxy: isProxied, limits },
     connections: { client: connections, zone: zoneConnections },
     downloading: activeClients,
     expected: expected === Infinity ? null : Math.floor(expected),
     verdict: verdictOf(zone, limits, { share, expected, activeClients }),
-    closedMirrors: closed.map(({ name }) => name),
+    closedMirrors: [...admission.closedTo(zone)],
   };
 }
 
