@@ -63,7 +63,7 @@ export const zones = z.record(z.string(), zone).superRefine(
   { when: ({ value }) => field.isSection(value) && Object.values(value as object).every(field.isSection) },
 );
 
-export type RawZones = z.output<typeof zones>;
+type RawZones = z.output<typeof zones>;
 
 /** What zones only tell together with each other and with what names them. */
 export function zoneConflicts(raw: {

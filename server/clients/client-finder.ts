@@ -120,6 +120,6 @@ function placeOf(address: string | undefined): Pick<Client, 'address' | 'family'
   const parsed = ipaddr.process(address);
   const text = parsed.toString();
   if (parsed instanceof ipaddr.IPv4) return { address: text, family: 'IPv4', key: text };
-  const network = new ipaddr.IPv6([...parsed.parts.slice(0, 4), 0, 0, 0, 0]);
+  const network = ipaddr.IPv6.networkAddressFromCIDR(`${text}/64`);
   return { address: text, family: 'IPv6', key: `${network.toString()}/64` };
 }
