@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { FileSender } from '../../platform/native-sendfile.js';
 import { isGone, onceGone } from '../client-gone.js';
 import { paceOf } from '../pace.js';
+import { BufferPool } from './buffer-pool.js';
 import { sendThroughKernel, type KernelResult } from './kernel-road.js';
 import { progressOf, SLOW_READERS, watchReader, type SlowReaders } from './slow-readers.js';
 
@@ -21,20 +22,13 @@ export type SendResult = 'sent' | 'closed' | 'short';
 export const SMALL = 64 * 1024;
 /** Slices up to so many bytes are offered to the kernel whole, before anything is set up to wait for the client. */
 const AT_ONCE = 256 * 1024;
-/** Bytes that are read and written at a time for a client that takes them slowly, and for one that takes them fast. */
-const CHUNK = 128 * 1024;
-const LARGE_CHUNK = 512 * 1024;
+/** What is read and written at a time for a client that takes it slowly, and for one that takes it fast: 16 MiB of each are kept. */
+const chunks = new BufferPool(128 * 1024, 128);
+const largeChunks = new BufferPool(512 * 1024, 32);
 /** A client is fast that takes more than so many bytes a millisecond: the network bounds how many of these there are. */
 const FAST = 50_000;
 /** Bytes over which that is measured: what the kernel takes at once says nothing of the client. */
 const MEASURED = 2 * 1024 * 1024;
-const KEPT_BYTES = 16 * 1024 * 1024;
-
-/** Buffers that are used again, by their size; of each at most 16 MiB are kept: a rush does not leave its memory behind. */
-const freeBuffers: ReadonlyMap<number, Buffer[]> = new Map([
-  [CHUNK, []],
-  [LARGE_CHUNK, []],
-]);
 
 const counts = new WeakMap<ServerResponse, { readonly bytes: number }>();
 
@@ -152,7 +146,7 @@ export class BodyWriter {
   /** Reads one chunk while the one before is on its way: a slow client holds two small buffers, however large the file. */
   async #stream(file: OpenFile, start: number, end: number): Promise<SendResult> {
     const read = (position: number): Promise<{ bytesRead: number; buffer: Buffer }> => {
-      const buffer = takeBuffer(this.#isFast ? LARGE_CHUNK : CHUNK);
+      const buffer = (this.#isFast ? largeChunks : chunks).take();
       return readAt(file.fd, buffer, 0, Math.min(buffer.length, end - position), position);
     };
     this.#measured = { bytes: 0, since: performance.now() };
@@ -172,7 +166,7 @@ export class BodyWriter {
 
   async #writeFrom(buffer: Buffer, length: number): Promise<boolean> {
     if (!(await this.write(buffer.subarray(0, length)))) return false;
-    giveBuffer(buffer);
+    (buffer.length === chunks.size ? chunks : largeChunks).give(buffer);
     this.#measured.bytes += length;
     if (this.#measured.bytes >= MEASURED) {
       const now = performance.now();
@@ -214,13 +208,4 @@ export async function readSmall(file: OpenFile, start: number, length: number): 
     filled += bytesRead;
   }
   return buffer;
-}
-
-function takeBuffer(size: number): Buffer {
-  return freeBuffers.get(size)?.pop() ?? Buffer.allocUnsafeSlow(size);
-}
-
-function giveBuffer(buffer: Buffer): void {
-  const free = freeBuffers.get(buffer.length);
-  if (free && (free.length + 1) * buffer.length <= KEPT_BYTES) free.push(buffer);
 }
