@@ -1,6 +1,7 @@
-import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { systemCode } from '../../core/errors.js';
+import { shortAnswer, type ReadyAnswer } from '../files/short-answer.js';
 
 /** Bytes of request line and header fields in all. */
 export const MAX_HEAD_BYTES = 16 * 1024;
@@ -30,8 +31,8 @@ const REFUSALS: Readonly<Record<string, Refusal>> = {
 export function refuseUnfit(request: IncomingMessage, response: ServerResponse): boolean {
   const refusal = unfit(request);
   if (!refusal) return false;
-  response.writeHead(refusal.status, { ...fieldsOf(refusal), Connection: 'close' });
-  response.end(bodyOf(refusal));
+  const { head, body } = answerOf(refusal);
+  response.writeHead(head.status, head.fields as string[]).end(body);
   return true;
 }
 
@@ -42,12 +43,8 @@ export function answerBrokenRequest(error: Error, socket: Duplex, isAnswering: b
     socket.destroy();
     return;
   }
-  const refusal = REFUSALS[code] ?? BROKEN;
-  const fields = Object.entries({ ...fieldsOf(refusal), Connection: 'close' }).map(
-    ([name, value]) => `${name}: ${value}`,
-  );
-  const head = [`HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}`, ...fields].join('\r\n');
-  socket.end(`${head}\r\n\r\n${bodyOf(refusal)}`, () => socket.destroy());
+  const { head, body } = answerOf(REFUSALS[code] ?? BROKEN);
+  socket.end(`${head.bytes.toString('latin1')}\r\n${body?.toString() ?? ''}`, () => socket.destroy());
 }
 
 function unfit({ url = '', rawHeaders, headers }: IncomingMessage): Refusal | undefined {
@@ -60,14 +57,7 @@ function unfit({ url = '', rawHeaders, headers }: IncomingMessage): Refusal | un
   return undefined;
 }
 
-function fieldsOf(refusal: Refusal): Record<string, string> {
-  return {
-    'Content-Type': 'text/plain; charset=utf-8',
-    'Cache-Control': 'no-store',
-    'Content-Length': String(Buffer.byteLength(bodyOf(refusal))),
-  };
-}
-
-function bodyOf({ text }: Refusal): string {
-  return `${text}\n`;
+function answerOf(refusal: Refusal): ReadyAnswer {
+  const fields = ['Cache-Control', 'no-store', 'Connection', 'close'];
+  return shortAnswer({ method: 'GET' }, { ...refusal, fields });
 }
