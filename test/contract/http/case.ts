@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import { makeCase, type Case } from '../cases.js';
 import type { RawAnswer, RawClient, RawFields } from './raw-client.js';
 import type { SiteFile } from './site-files.js';
 
@@ -9,18 +10,13 @@ export interface Scene {
   write(path: string, content: string, time: number): Promise<void>;
 }
 
-/** One sentence of RFC 9110 or RFC 9111 that binds an origin server of files, or a group that says one thing. */
-export interface HttpCase {
-  /** Number of the RFC, section, and a letter. */
-  readonly id: string;
-  /** The sentence in other words. */
-  readonly title: string;
-  run(scene: Scene): Promise<void>;
-}
+/**
+ * One sentence of RFC 9110 or RFC 9111 that binds an origin server of files, or a group that says one thing. Its id is the
+ * number of the RFC, the section, and a letter; its title is the sentence in other words.
+ */
+export type HttpCase = Case<Scene>;
 
-export function httpCase(id: string, title: string, run: (scene: Scene) => Promise<void>): HttpCase {
-  return { id, title, run };
-}
+export const httpCase = makeCase<Scene>;
 
 /** Some seconds before or after, as an HTTP date; `time` in ms. */
 export function dateOf(time: number, seconds = 0): string {

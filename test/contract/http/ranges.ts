@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { expectStatus, get, httpCase, tagOf, type HttpCase, type Scene } from './case.js';
+import { dateOf, expectStatus, get, httpCase, tagOf, type HttpCase, type Scene } from './case.js';
 import type { RawAnswer } from './raw-client.js';
 import {
   ABSENT,
@@ -12,7 +12,6 @@ import {
   WITH_BYTES,
   type SiteFile,
 } from './site-files.js';
-import { dateOf } from './case.js';
 
 /** What Content-Range says for a range of the file, or the status where it is no 206. */
 async function rangeOf(scene: Scene, file: SiteFile, range: string): Promise<string> {
@@ -115,7 +114,7 @@ export const rangeCases: readonly HttpCase[] = [
     '9110-14.2-c',
     'many small or overlapping ranges do not make more bytes than the file has',
     async (scene) => {
-      for (const range of ['0-,0-,0-', Array.from({ length: 3_00 }, () => '0-9').join(',')]) {
+      for (const range of ['0-,0-,0-', Array.from({ length: 300 }, () => '0-9').join(',')]) {
         const { status } = await get(scene, DIGITS, { Range: `bytes=${range}` });
         expect(status).toBe(200);
       }

@@ -15,7 +15,7 @@ export interface SiteFile {
 /** 2026-01-02T03:04:05Z. */
 export const FILE_TIME = Date.UTC(2026, 0, 2, 3, 4, 5);
 /** Further ahead than any test lasts. */
-export const FUTURE = Date.UTC(2090, 0, 1);
+const FUTURE = Date.UTC(2090, 0, 1);
 
 /** Answered from memory where anything is. */
 export const DIGITS = file('pool/digits', Buffer.from('0123456789'));

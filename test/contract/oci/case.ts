@@ -1,3 +1,4 @@
+import { makeCase, type Case } from '../cases.js';
 import type { ContractClient } from './client.js';
 
 /** What one case works with: a client that may push and delete, and names that no other case has. */
@@ -7,13 +8,7 @@ export interface Scene {
   repository(name?: string): string;
 }
 
-export interface ContractCase {
-  /** Stable: `row-<row of the checklist>-<what>`. */
-  readonly id: string;
-  readonly title: string;
-  run(scene: Scene): Promise<void>;
-}
+/** Its id is `row-<row of the checklist>-<what>`. */
+export type ContractCase = Case<Scene>;
 
-export function contractCase(id: string, title: string, run: (scene: Scene) => Promise<void>): ContractCase {
-  return { id, title, run };
-}
+export const contractCase = makeCase<Scene>;

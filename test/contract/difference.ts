@@ -9,7 +9,7 @@ export async function expectDifference(run: Promise<void>): Promise<void> {
       return 'failed';
     },
   );
-  expect(outcome, 'this registry no longer differs here: take the case off the list').toBe('failed');
+  expect(outcome, 'it no longer differs here: take the case off the list').toBe('failed');
 }
 
 /** That a case passes or fails an expectation. */
@@ -17,7 +17,7 @@ export async function expectEither(run: Promise<void>): Promise<void> {
   await run.catch(rethrowUnlessExpectation);
 }
 
-/** A connection that breaks, a process that is gone, or a mistake in the case is no difference of the registry. */
+/** A connection that breaks, a process that is gone, or a mistake in the case is no difference of the server. */
 function rethrowUnlessExpectation(error: unknown): void {
   if (!(error instanceof Error) || error.name !== 'AssertionError') throw error;
 }
