@@ -23,7 +23,8 @@ const { EINVAL, ENOSYS, EOPNOTSUPP, EIO } = constants.errno;
 const SENT_ALL = 0;
 const FILE_ENDED = 1;
 
-let addon: Addon | null | undefined;
+/** Null where it cannot be loaded, undefined before that is known. */
+let loaded: Addon | null | undefined;
 
 /** Sends bytes of files on one connection with sendfile(2), without a copy in this process. */
 export class FileSender {
@@ -38,9 +39,7 @@ export class FileSender {
 
   /** False without the addon, on another system than Linux, and with `MILLPOND_SENDFILE=off`. */
   static isAvailable(): boolean {
-    if (process.env['MILLPOND_SENDFILE'] === 'off') return false;
-    if (addon === undefined) addon = loadAddon();
-    return addon !== null;
+    return addonInUse() !== null;
   }
 
   /**
@@ -48,8 +47,8 @@ export class FileSender {
    * written to the socket before must have left this process, and nothing else may be written until close().
    */
   static on(socket: Socket): FileSender | undefined {
-    const descriptor = descriptorOf(socket);
-    if (!FileSender.isAvailable() || !addon || descriptor === undefined) return undefined;
+    const [addon, descriptor] = [addonInUse(), descriptorOf(socket)];
+    if (!addon || descriptor === undefined) return undefined;
     try {
       return new FileSender(addon, descriptor);
     } catch {
@@ -62,8 +61,8 @@ export class FileSender {
    * sent, 0 also where send() is to be asked. As for on(), what was written before must have left.
    */
   static sendAtOnce(socket: Socket, file: number, offset: number, length: number): number {
-    const descriptor = descriptorOf(socket);
-    if (!FileSender.isAvailable() || !addon || descriptor === undefined) return 0;
+    const [addon, descriptor] = [addonInUse(), descriptorOf(socket)];
+    if (!addon || descriptor === undefined) return 0;
     return Math.max(0, addon.sendAtOnce(descriptor, file, offset, length)); // send() meets the same failure
   }
 
@@ -100,8 +99,7 @@ export class FileSender {
  * cannot be told without waiting for a disk, and where the addon is not used.
  */
 export function readAtOnce(file: number, offset: number, length: number, buffer: Buffer): boolean {
-  if (!FileSender.isAvailable() || !addon) return false;
-  return addon.readAtOnce(file, offset, length, buffer) === length;
+  return addonInUse()?.readAtOnce(file, offset, length, buffer) === length;
 }
 
 function outcomeOf(status: number): SendOutcome {
@@ -117,6 +115,12 @@ function descriptorOf(socket: Socket): number | undefined {
   if (Object.getPrototypeOf(socket) !== Socket.prototype) return undefined; // TLSSocket
   const handle = (socket as unknown as { readonly _handle?: { readonly fd?: unknown } | null })._handle;
   return typeof handle?.fd === 'number' && handle.fd >= 0 ? handle.fd : undefined;
+}
+
+function addonInUse(): Addon | null {
+  if (process.env['MILLPOND_SENDFILE'] === 'off') return null;
+  if (loaded === undefined) loaded = loadAddon();
+  return loaded;
 }
 
 /** Built by scripts/native.mjs. Its handles belong to the main thread's loop. */
