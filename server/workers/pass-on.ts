@@ -1,4 +1,4 @@
-import { request as send, type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse } from 'node:http';
+import { request as send, type IncomingMessage, type ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream';
 import type { Denial } from '../limits/admission.js';
 import { PEER_FIELD, peerField } from './peer-field.js';
@@ -22,7 +22,7 @@ export function passOnTo(path: string, log: { warn(details: object, message: str
     const { method, url, rawHeaders } = request;
     // one connection a request: to the main process it is that of the client; kept open, an early answer is not lost
     const own = ['Connection', 'keep-alive', PEER_FIELD, peerField(request, denial)];
-    const headers = [...without(rawHeaders, OF_THE_CONNECTION), ...own] as unknown as OutgoingHttpHeaders;
+    const headers = [...without(rawHeaders, OF_THE_CONNECTION), ...own];
     const asked = send({ socketPath: path, method, path: url, headers, agent: false, setHost: false });
     let answer: IncomingMessage | undefined;
     asked.once('response', (came) => {
