@@ -31,7 +31,6 @@ type Client = (scene: SoakScene, agent: Agent) => Promise<void>;
 interface Answer {
   readonly status: number;
   readonly etag: string;
-  readonly range: string | undefined;
   readonly body: Buffer;
 }
 
@@ -184,8 +183,8 @@ async function bodyOf(response: IncomingMessage, step?: () => Promise<void>): Pr
 }
 
 function answerOf(response: IncomingMessage, body: Buffer): Answer {
-  const { etag = '', 'content-range': range } = response.headers;
-  return { status: response.statusCode ?? 0, etag, range, body };
+  const { etag = '' } = response.headers;
+  return { status: response.statusCode ?? 0, etag, body };
 }
 
 function pick<T>(from: readonly T[]): T {

@@ -21,7 +21,7 @@ export interface PoolWorkerOptions {
 }
 
 /** Milliseconds that a worker has to do what it is told; one that has just been started has longer. */
-export const ANSWER_MS = 5_000;
+const ANSWER_MS = 5_000;
 const START_MS = 60_000;
 
 /** One worker, from its start to its end. */

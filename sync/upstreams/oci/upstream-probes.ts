@@ -1,5 +1,5 @@
 /** Milliseconds between a failure and the first look, and at most between two looks. */
-export const FIRST_PAUSE = 60_000;
+const FIRST_PAUSE = 60_000;
 const LONGEST_PAUSE = 15 * 60_000;
 /** Somebody else has asked so lately that a look would tell nothing new. */
 const JUST_ASKED = FIRST_PAUSE / 2;
