@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import { loadSettings } from '../config/load.js';
 import type { Settings } from '../config/settings.js';
 import { hideFromPublic } from '../content/publish.js';
@@ -66,7 +65,6 @@ async function reload(parts: ReloadParts): Promise<{ changed: string[] }> {
 
 /** The access log and all addresses, or what there was before. Returns the base URLs. */
 async function openAll(next: Settings, before: Settings, parts: ReloadParts): Promise<string[]> {
-  if (isDeepStrictEqual(next.accessLog, before.accessLog)) return listenOn(next, before, parts);
   parts.accessLog.apply(next.accessLog);
   try {
     return await listenOn(next, before, parts);

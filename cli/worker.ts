@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { Settings } from '../config/settings.js';
 import { FileHashes } from '../content/file-hashes.js';
 import { Layout } from '../content/layout.js';
@@ -60,9 +59,8 @@ async function follow(id: number, order: Order): Promise<void> {
 }
 
 async function configure(configuration: WorkerConfiguration): Promise<void> {
-  const before = settings;
   settings = configuration.settings;
-  if (!isDeepStrictEqual(before?.accessLog ?? null, settings.accessLog)) accessLog.apply(settings.accessLog);
+  accessLog.apply(settings.accessLog);
   parts ??= createParts(new Layout(configuration.data));
   await parts.listeners.apply(configuration.places);
 }

@@ -1,5 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, write as writeWithCallback } from 'node:fs';
-import { promisify } from 'node:util';
+import { isDeepStrictEqual, promisify } from 'node:util';
 import type { AccessLogSettings } from '../config/settings.js';
 import { MillpondError, messageOf, systemCode } from '../core/errors.js';
 import { accessLine, type AccessEntry } from './access-line.js';
@@ -57,18 +57,14 @@ export class AccessLog {
 
   /** Logs as these settings say from now on; null is not at all. @throws MillpondError unavailable, and nothing has changed */
   apply(settings: AccessLogSettings | null): void {
-    const next = settings && { settings, fd: openLog(settings.file) };
-    const old = this.#target;
-    this.#flush();
-    this.#target = next;
-    if (old) this.#writing = this.#writing.then(() => this.#close(old));
+    if (!isDeepStrictEqual(settings, this.#target?.settings ?? null)) this.#turnTo(settings);
   }
 
   /** Opens the file by its name again, after it was moved away. Where that fails the old one is written on. */
   reopen(): void {
     if (!this.#target) return;
     try {
-      this.apply(this.#target.settings);
+      this.#turnTo(this.#target.settings);
     } catch (error) {
       this.options.log.error(
         { err: error },
@@ -92,6 +88,14 @@ export class AccessLog {
   async stop(): Promise<void> {
     this.apply(null);
     await this.#writing;
+  }
+
+  #turnTo(settings: AccessLogSettings | null): void {
+    const next = settings && { settings, fd: openLog(settings.file) };
+    const old = this.#target;
+    this.#flush();
+    this.#target = next;
+    if (old) this.#writing = this.#writing.then(() => this.#close(old));
   }
 
   #flush(): void {
