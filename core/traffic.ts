@@ -8,7 +8,8 @@ export const PROTOCOLS = ['http', 'https', 'rsync'] as const;
 export type Protocol = (typeof PROTOCOLS)[number];
 
 /** The first digit of an HTTP status; what has no status, as rsync, counts as 2 or 5. */
-export type StatusClass = 1 | 2 | 3 | 4 | 5;
+export const STATUS_CLASSES = [1, 2, 3, 4, 5] as const;
+export type StatusClass = (typeof STATUS_CLASSES)[number];
 
 /** What of this server is no mirror: no mirror's name has a slash. */
 export const REGISTRY_PART = '/v2/';
@@ -86,7 +87,7 @@ export interface TrafficIncrements {
 export const SPANS = ['hour', 'day', 'month'] as const;
 export type Span = (typeof SPANS)[number];
 
-const HOUR_MS = 3_600_000;
+export const HOUR_MS = 3_600_000;
 export const DAY_MS = 24 * HOUR_MS;
 
 /** How long sums are kept, milliseconds; months are for ever. */

@@ -11,10 +11,12 @@ import {
   type StatusClass,
   type TopKind,
   type TrafficIncrements,
+  type TrafficNumbers,
 } from '../core/traffic.js';
 
 /** What sums can be split by. */
-export type TrafficColumn = 'part' | 'zone' | 'family' | 'protocol' | 'status';
+const COLUMNS = ['part', 'zone', 'family', 'protocol', 'status'] as const;
+export type TrafficColumn = (typeof COLUMNS)[number];
 
 /** From `from` on, up to `to` and not with it: begins of spans, milliseconds since the epoch. */
 export interface TrafficRange {
@@ -25,11 +27,9 @@ export interface TrafficRange {
   readonly part: string | null;
 }
 
-export interface TrafficSum {
+export interface TrafficSum extends TrafficNumbers {
   /** Of the column that was asked for: a number for `status`. */
   readonly value: string | number;
-  readonly requests: number;
-  readonly bytes: number;
 }
 
 export interface TrafficPoint extends TrafficSum {
@@ -38,17 +38,13 @@ export interface TrafficPoint extends TrafficSum {
 }
 
 type KeyValues = [Span, number, string, string, Family, Protocol, StatusClass];
-type RangeValues = { span: Span; from: number; to: number; part: string | null };
-
-const COLUMNS: readonly TrafficColumn[] = ['part', 'zone', 'family', 'protocol', 'status'];
 
 /** What was served, summed by hour, day and month; and the most frequent files and programs of each day. */
 export class TrafficStore {
   readonly #add: Database.Statement<[...KeyValues, number, number]>;
   readonly #forget: Database.Statement<[Span, number]>;
-  readonly #sums: ReadonlyMap<TrafficColumn, Database.Statement<[RangeValues], TrafficSum>>;
-  readonly #points: ReadonlyMap<TrafficColumn, Database.Statement<[RangeValues], TrafficPoint>>;
-  readonly #first: Database.Statement<[Span], { start: number | null }>;
+  readonly #sums: ReadonlyMap<TrafficColumn, Database.Statement<[TrafficRange], TrafficSum>>;
+  readonly #points: ReadonlyMap<TrafficColumn, Database.Statement<[TrafficRange], TrafficPoint>>;
   readonly #removeTop: Database.Statement<[number, TopKind]>;
   readonly #addTop: Database.Statement<[number, TopKind, string, number]>;
   readonly #setBounds: Database.Statement<[number, TopKind, number, number]>;
@@ -79,7 +75,6 @@ export class TrafficStore {
           GROUP BY start, ${column} ORDER BY start, ${column}`),
       ]),
     );
-    this.#first = db.prepare('SELECT min(start) AS start FROM traffic WHERE span = ?');
     this.#removeTop = db.prepare('DELETE FROM top_items WHERE day = ? AND kind = ?');
     this.#addTop = db.prepare('INSERT INTO top_items (day, kind, item, weight) VALUES (?, ?, ?, ?)');
     this.#setBounds = db.prepare('INSERT OR REPLACE INTO top_lists (day, kind, missing, unlisted) VALUES (?, ?, ?, ?)');
@@ -105,17 +100,12 @@ export class TrafficStore {
 
   /** Sums by a column, greatest first by bytes. */
   sums(column: TrafficColumn, range: TrafficRange): TrafficSum[] {
-    return this.#sums.get(column)?.all(valuesOf(range)) ?? [];
+    return this.#sums.get(column)?.all(range) ?? [];
   }
 
   /** Sums by span and by a column, in order of time. Spans in which nothing was served are missing. */
   points(column: TrafficColumn, range: TrafficRange): TrafficPoint[] {
-    return this.#points.get(column)?.all(valuesOf(range)) ?? [];
-  }
-
-  /** Begin of the first span that is known; null when nothing was ever counted. */
-  first(span: Span): number | null {
-    return this.#first.get(span)?.start ?? null;
+    return this.#points.get(column)?.all(range) ?? [];
   }
 
   /** What was most frequent on the day that begins at `day`. */
@@ -133,8 +123,4 @@ export class TrafficStore {
     for (const [item, weight] of entries) this.#addTop.run(day, kind, item, weight);
     this.#setBounds.run(day, kind, missing, unlisted);
   }
-}
-
-function valuesOf({ span, from, to, part }: TrafficRange): RangeValues {
-  return { span, from, to, part };
 }

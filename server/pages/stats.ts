@@ -1,8 +1,8 @@
 import type { Settings } from '../../config/settings.js';
-import { PAGES_PART, REGISTRY_PART, type TopKind, type TrafficNumbers } from '../../core/traffic.js';
+import { PAGES_PART, REGISTRY_PART, type TopKind } from '../../core/traffic.js';
 import { displayName, parseTreePath } from '../../core/tree-path.js';
 import { formatBytes, formatCount } from '../../core/units.js';
-import type { TrafficSum } from '../../store/traffic.js';
+import type { TrafficColumn } from '../../store/traffic.js';
 import { PERIODS, type Figures, type Period } from '../statistics/figures.js';
 import { columnChart, type ChartSeries } from './column-chart.js';
 import type { PageFrame } from './page-frame.js';
@@ -47,7 +47,8 @@ export function renderStats(frame: PageFrame, page: StatsPage): string {
   const { figures, chosen, settings } = page;
   const labels = figures.points.map(({ start }) => pointLabel(figures, start));
   const parts = shareRows(
-    figures.by.part,
+    figures,
+    'part',
     (value) => partLabel(settings, value),
     (value) => partHref(figures, settings, value),
   );
@@ -65,16 +66,16 @@ export function renderStats(frame: PageFrame, page: StatsPage): string {
     requests: requestsChart(figures, labels),
     mirrors: chosen === '' ? { open: parts.slice(0, OPEN_MIRRORS), more: parts.slice(OPEN_MIRRORS) } : null,
     splits: [
-      { caption: 'Where clients are', column: 'Zone', rows: shareRows(figures.by.zone, String) },
+      { caption: 'Where clients are', column: 'Zone', rows: shareRows(figures, 'zone', String) },
       {
         caption: 'How they are reached',
         column: 'Address',
-        rows: shareRows(figures.by.family, labelIn(FAMILY_LABELS)),
+        rows: shareRows(figures, 'family', labelIn(FAMILY_LABELS)),
       },
       {
         caption: 'What they speak',
         column: 'Protocol',
-        rows: shareRows(figures.by.protocol, labelIn(PROTOCOL_LABELS)),
+        rows: shareRows(figures, 'protocol', labelIn(PROTOCOL_LABELS)),
       },
     ],
     top: chosen === '' ? topViews(figures) : [],
@@ -148,21 +149,18 @@ function chartView(
 }
 
 function shareRows(
-  sums: readonly TrafficSum[],
+  { by, total }: Figures,
+  column: TrafficColumn,
   label: (value: string) => string,
   href: (value: string) => string | null = () => null,
 ): ShareRow[] {
-  const all: TrafficNumbers = {
-    requests: sums.reduce((sum, { requests }) => sum + requests, 0),
-    bytes: sums.reduce((sum, { bytes }) => sum + bytes, 0),
-  };
-  return sums.map(({ value, requests, bytes }) => ({
+  return by[column].map(({ value, requests, bytes }) => ({
     label: label(String(value)),
     href: href(String(value)),
     requests: formatCount(requests),
     bytes: formatBytes(bytes),
-    share: percent(bytes, all.bytes),
-    bar: all.bytes > 0 ? Math.round((bytes / all.bytes) * 1000) / 10 : 0,
+    share: percent(bytes, total.bytes),
+    bar: total.bytes > 0 ? Math.round((bytes / total.bytes) * 1000) / 10 : 0,
   }));
 }
 

@@ -1,21 +1,20 @@
 import {
   FAMILIES,
+  HOUR_MS,
   PROTOCOLS,
   spanStart,
-  type Family,
+  STATUS_CLASSES,
   type HourTraffic,
-  type Protocol,
-  type StatusClass,
+  type TrafficKey,
+  type TrafficNumbers,
 } from '../../core/traffic.js';
 
-const STATUS_CLASSES = 5;
-const CELLS = FAMILIES.length * PROTOCOLS.length * STATUS_CLASSES;
-const HOUR_MS = 3_600_000;
+const CELLS = FAMILIES.length * PROTOCOLS.length * STATUS_CLASSES.length;
 /** Hours that are counted at a time: log lines that are read late may be of many. */
 const MOST_HOURS = 48;
 
-const FAMILY_AT = new Map(FAMILIES.map((family, index) => [family, index * PROTOCOLS.length * STATUS_CLASSES]));
-const PROTOCOL_AT = new Map(PROTOCOLS.map((protocol, index) => [protocol, index * STATUS_CLASSES]));
+const FAMILY_AT = new Map(FAMILIES.map((family, index) => [family, index * PROTOCOLS.length * STATUS_CLASSES.length]));
+const PROTOCOL_AT = new Map(PROTOCOLS.map((protocol, index) => [protocol, index * STATUS_CLASSES.length]));
 
 /** Requests and bytes by family, protocol and status: requests at even places, bytes behind them. */
 type Cells = Float64Array;
@@ -36,9 +35,9 @@ export class Counters {
   /** `at`: milliseconds since the epoch. `requests` is 0 for bytes of an answer that has not ended, or was counted. */
   count(
     at: number,
-    who: { readonly part: string; readonly zone: string; readonly family: Family; readonly protocol: Protocol },
-    status: StatusClass,
-    { requests, bytes }: { readonly requests: number; readonly bytes: number },
+    who: Omit<TrafficKey, 'status'>,
+    status: TrafficKey['status'],
+    { requests, bytes }: TrafficNumbers,
   ): void {
     if (at < this.#from || at >= this.#to) this.#turnTo(at);
     const cells = this.#current.get(who.part)?.get(who.zone) ?? this.#add(who.part, who.zone);
@@ -85,7 +84,7 @@ export class Counters {
 function rowsOf(where: { hour: number; part: string; zone: string }, cells: Cells): HourTraffic[] {
   return FAMILIES.flatMap((family) =>
     PROTOCOLS.flatMap((protocol) =>
-      STATUS.flatMap((status): HourTraffic[] => {
+      STATUS_CLASSES.flatMap((status): HourTraffic[] => {
         const place = 2 * ((FAMILY_AT.get(family) ?? 0) + (PROTOCOL_AT.get(protocol) ?? 0) + status - 1);
         const [requests = 0, bytes = 0] = cells.subarray(place, place + 2);
         return requests === 0 && bytes === 0 ? [] : [{ ...where, family, protocol, status, requests, bytes }];
@@ -93,5 +92,3 @@ function rowsOf(where: { hour: number; part: string; zone: string }, cells: Cell
     ),
   );
 }
-
-const STATUS: readonly StatusClass[] = [1, 2, 3, 4, 5];

@@ -7,7 +7,7 @@ import {
   type TrafficNumbers,
 } from '../../core/traffic.js';
 import type { Store } from '../../store/open.js';
-import type { TrafficColumn, TrafficRange, TrafficSum } from '../../store/traffic.js';
+import type { TrafficColumn, TrafficPoint, TrafficRange, TrafficSum } from '../../store/traffic.js';
 
 /** What may be looked at: so many of the last spans, with the one that is not over yet. */
 export const PERIODS = {
@@ -99,9 +99,7 @@ function shownTop(top: DayTop, { mayBeNamed }: FiguresWanted): DayTop {
   return { ...top, entries: top.entries.filter(([path]) => mayBeNamed(path.split('/', 2)[1] ?? '')) };
 }
 
-function byStart(
-  rows: readonly (TrafficSum & { readonly start: number })[],
-): Map<number, Record<string, TrafficNumbers>> {
+function byStart(rows: readonly TrafficPoint[]): Map<number, Record<string, TrafficNumbers>> {
   const found = new Map<number, Record<string, TrafficNumbers>>();
   for (const { start, value, requests, bytes } of rows)
     found.set(start, { ...found.get(start), [String(value)]: { requests, bytes } });

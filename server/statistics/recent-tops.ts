@@ -1,9 +1,17 @@
-import { agentToken, DAY_MS, spanStart, TOP_KINDS, type DayTop, type TopKind } from '../../core/traffic.js';
+import {
+  agentToken,
+  DAY_MS,
+  spanStart,
+  TOP_KINDS,
+  type DayTop,
+  type TopKind,
+  type TrafficNumbers,
+} from '../../core/traffic.js';
 import { encodePath, type RawName } from '../../core/tree-path.js';
 import { TopList } from './top-list.js';
 
 /** Items that survive of each kind; what is told of one misses at most this part of all that was counted. */
-export const TOP_SIZE = 1000;
+const TOP_SIZE = 1000;
 /** Files and agents that are counted as they come, before their names are made of them. */
 const MOST_FILES = 5000;
 const MOST_AGENTS = 500;
@@ -32,12 +40,7 @@ export class RecentTops {
   #day = 0;
 
   /** `requests` is 0 for more bytes of one that was counted, or will be. */
-  countFile(
-    at: number,
-    mirror: string,
-    segments: readonly RawName[],
-    { requests, bytes }: { readonly requests: number; readonly bytes: number },
-  ): void {
+  countFile(at: number, mirror: string, segments: readonly RawName[], { requests, bytes }: TrafficNumbers): void {
     if (at < this.#day || at >= this.#day + DAY_MS) this.#turnTo(at);
     const tally = this.#files.get(segments);
     if (tally) {

@@ -4,6 +4,7 @@ import {
   type Transfer,
   type TrafficIncrements,
   type TrafficKey,
+  type TrafficNumbers,
 } from '../../core/traffic.js';
 import type { RawName } from '../../core/tree-path.js';
 import { Counters } from './counters.js';
@@ -43,12 +44,7 @@ export class Statistics {
   }
 
   /** Counts a download of a published file; `segments` below the mirror. */
-  countFile(
-    at: number,
-    mirror: string,
-    segments: readonly RawName[],
-    numbers: { requests: number; bytes: number },
-  ): void {
+  countFile(at: number, mirror: string, segments: readonly RawName[], numbers: TrafficNumbers): void {
     this.#tops.countFile(at, mirror, segments, numbers);
   }
 
