@@ -109,28 +109,29 @@ export function createMetrics(
   };
 }
 
-function addWorkerMetrics(registry: Registry, view: () => WorkersView | null): void {
-  const add = (name: string, help: string, value: (workers: WorkersView) => number): void => {
-    new Gauge({ ...{ name, help, registers: [registry] }, collect: gaugeOf(view, value) });
+/** Adds gauges of what is looked at when they are asked for; none shows a series where there is nothing to look at. */
+function gaugesOf<View>(registry: Registry, view: () => View | null) {
+  return (name: string, help: string, value: (seen: View) => number): void => {
+    new Gauge({
+      ...{ name, help, registers: [registry] },
+      collect() {
+        const seen = view();
+        if (seen) this.set(value(seen));
+        else this.remove();
+      },
+    });
   };
+}
+
+function addWorkerMetrics(registry: Registry, view: () => WorkersView | null): void {
+  const add = gaugesOf(registry, view);
   add('millpond_workers', 'Workers that serve now.', ({ serving }) => serving);
   add('millpond_workers_leaving', 'Workers that were replaced and still serve downloads.', ({ leaving }) => leaving);
   add('millpond_worker_deaths', 'How often a worker has ended by itself.', ({ deaths }) => deaths);
 }
 
-/** Shows no series where there is nothing to look at. */
-function gaugeOf<View>(view: () => View | null, value: (seen: View) => number): (this: Gauge) => void {
-  return function () {
-    const seen = view();
-    if (seen) this.set(value(seen));
-    else this.remove();
-  };
-}
-
 function addRsyncMetrics(registry: Registry, view: () => RsyncDaemonView | null): void {
-  const add = (name: string, help: string, value: (daemon: RsyncDaemonView) => number): void => {
-    new Gauge({ ...{ name, help, registers: [registry] }, collect: gaugeOf(view, value) });
-  };
+  const add = gaugesOf(registry, view);
   add('millpond_rsync_up', '1 while the rsync daemon runs.', ({ trouble }) => (trouble === null ? 1 : 0));
   add('millpond_rsync_connections', 'Clients of the rsync daemon now.', ({ connections }) => connections);
   add('millpond_rsync_restarts', 'How often the rsync daemon has ended by itself.', ({ restarts }) => restarts);
