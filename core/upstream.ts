@@ -64,7 +64,7 @@ function daemonUrl(text: string): Upstream | string {
   const path = modulePath(rest);
   if (path === undefined) return NO_MODULE;
   const { user, host, port } = parts;
-  const display = `rsync://${inUrl(host)}${port === null ? '' : `:${port}`}/${path}`;
+  const display = `rsync://${hostInUrl(host)}${port === null ? '' : `:${port}`}/${path}`;
   const rsync = user === null ? display : display.replace('//', `//${user}@`);
   return { kind: 'daemon', rsync, host, port, user, path, hostKey: host.toLowerCase(), display };
 }
@@ -80,7 +80,7 @@ function remote(text: string): Upstream | string {
   if (path === undefined) return NO_MODULE;
   if (rest === '') return 'names no folder after the host';
   const { user, host } = parts;
-  const display = `${inUrl(host)}${colons}${path}`;
+  const display = `${hostInUrl(host)}${colons}${path}`;
   const rsync = user === null ? display : `${user}@${display}`;
   const kind = isDaemon ? 'daemon' : 'ssh';
   return { kind, rsync, host, port: null, user, path, hostKey: host.toLowerCase(), display };
@@ -115,7 +115,8 @@ function holdsPassword(text: string): boolean {
   return /^[^/@[\]]*:(?:[^/]*|(?!\d{1,5}\/).*)@/s.test(afterScheme);
 }
 
-function inUrl(host: string): string {
+/** An IPv6 address stands in brackets there (RFC 3986 section 3.2.2). */
+export function hostInUrl(host: string): string {
   return host.includes(':') ? `[${host}]` : host;
 }
 

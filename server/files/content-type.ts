@@ -87,6 +87,13 @@ export function typesByExtension(): ReadonlyMap<string, string> {
   );
 }
 
+/** The same by type. */
+export function extensionsByType(): ReadonlyMap<string, readonly string[]> {
+  const byType = new Map<string, string[]>();
+  for (const [extension, type] of typesByExtension()) byType.set(type, [...(byType.get(type) ?? []), extension]);
+  return byType;
+}
+
 /** Paths that are text whatever their extension says, as a regular expression for other programs. */
 export const TEXT_PATHS = `(?:/project/trace/[^/]+|/(?:${[...TEXT_NAMES].map(literal).join('|')}|(?:MD5|SHA[0-9]+)SUMS?-[^/]*|[^/]*-CHECKSUM))$`;
 

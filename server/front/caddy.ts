@@ -2,7 +2,7 @@ import type { Settings } from '../../config/settings.js';
 import { MillpondError } from '../../core/errors.js';
 import { networksOfZones } from '../clients/zone-networks.js';
 import { CACHE_PATTERNS } from '../files/cache-rules.js';
-import { TEXT_PATHS, typesByExtension } from '../files/content-type.js';
+import { extensionsByType, TEXT_PATHS } from '../files/content-type.js';
 import type { FrontOptions } from './nginx.js';
 import { innerAddress, mirrorPattern, ODD_TARGETS, TRANSIENT_PATHS } from './published-paths.js';
 
@@ -88,12 +88,10 @@ function files({ mirrors }: Settings): string[] {
 }
 
 function typeLines(): string[] {
-  const byType = new Map<string, string[]>();
-  for (const [extension, type] of typesByExtension()) byType.set(type, [...(byType.get(type) ?? []), extension]);
   return [
     `${raw(`~${TEXT_PATHS}`)} "text/plain; charset=utf-8"`,
     '~/Release\\.gpg$ application/pgp-signature',
-    ...[...byType].map(([type, extensions]) => `${raw(`~(?i)\\.(?:${extensions.join('|')})$`)} "${type}"`),
+    ...[...extensionsByType()].map(([type, extensions]) => `${raw(`~(?i)\\.(?:${extensions.join('|')})$`)} "${type}"`),
     'default application/octet-stream',
   ];
 }
@@ -101,8 +99,7 @@ function typeLines(): string[] {
 /** What Millpond answers, it counts itself. */
 function passOn(settings: Settings): string[] {
   const inner = innerAddress(settings);
-  const host = 'path' in inner ? '' : inner.host.includes(':') ? `[${inner.host}]` : inner.host;
-  const address = 'path' in inner ? `unix/${inner.path}` : `${host}:${inner.port}`;
+  const address = 'path' in inner ? `unix/${inner.path}` : inner.authority;
   return ['skip_log', `reverse_proxy ${quoted(address)} {`, '    flush_interval -1', '}'];
 }
 

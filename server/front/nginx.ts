@@ -1,6 +1,6 @@
 import type { Settings } from '../../config/settings.js';
 import { CACHE_PATTERNS } from '../files/cache-rules.js';
-import { TEXT_PATHS, typesByExtension } from '../files/content-type.js';
+import { extensionsByType, TEXT_PATHS } from '../files/content-type.js';
 import { nginxLimits } from './nginx-limits.js';
 import { innerAddress, mirrorPattern, PLAIN_TARGETS, TRANSIENT_PATHS } from './published-paths.js';
 
@@ -51,8 +51,7 @@ function head({ file }: Settings): string {
 
 function upstream(settings: Settings): string {
   const inner = innerAddress(settings);
-  const host = 'path' in inner ? '' : inner.host.includes(':') ? `[${inner.host}]` : inner.host;
-  const address = 'path' in inner ? `unix:${inner.path}` : `${host}:${inner.port}`;
+  const address = 'path' in inner ? `unix:${inner.path}` : inner.authority;
   return `upstream millpond {\n    server ${quoted(address)};\n    keepalive 32;\n}`;
 }
 
@@ -172,9 +171,7 @@ function server(settings: Settings, { publicFolder, listen }: FrontOptions, limi
 }
 
 function typeLines(): string[] {
-  const byType = new Map<string, string[]>();
-  for (const [extension, type] of typesByExtension()) byType.set(type, [...(byType.get(type) ?? []), extension]);
-  return [...byType].map(([type, extensions]) => `${quoted(type)} ${extensions.join(' ')}`);
+  return [...extensionsByType()].map(([type, extensions]) => `${quoted(type)} ${extensions.join(' ')}`);
 }
 
 function location(what: string, lines: readonly string[]): string {

@@ -1,5 +1,6 @@
 import type { Settings } from '../../config/settings.js';
 import { MillpondError } from '../../core/errors.js';
+import { hostInUrl } from '../../core/upstream.js';
 
 /** One of six characters is no small letter; without lookahead, which not all servers know. */
 const SIX = [0, 1, 2, 3, 4, 5].map((place) => `[a-z]{${place}}[A-Z0-9][A-Za-z0-9]{${5 - place}}`).join('|');
@@ -18,12 +19,12 @@ export function mirrorPattern(names: Iterable<string>): string {
   return `(?:${[...names].map((name) => name.replace(/[.+]/g, '\\$&')).join('|')})`;
 }
 
-/** Where Millpond is reached by a server before it, on this machine. @throws MillpondError invalid */
-export function innerAddress({ listen }: Settings): { host: string; port: number } | { path: string } {
+/** Where Millpond is reached by a server before it, on this machine: host and port, or a Unix socket. @throws MillpondError invalid */
+export function innerAddress({ listen }: Settings): { authority: string } | { path: string } {
   for (const { address, proxyProtocol } of listen.http) {
     if (proxyProtocol || address.kind === 'systemd') continue;
     if (address.kind === 'unix') return { path: address.path };
-    if (address.port !== 0) return { host: address.host === '' ? '127.0.0.1' : address.host, port: address.port };
+    if (address.port !== 0) return { authority: `${hostInUrl(address.host || '127.0.0.1')}:${address.port}` };
   }
   throw new MillpondError(
     'invalid',

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { MillpondError, systemCode } from '../../core/errors.js';
+import { hostInUrl } from '../../core/upstream.js';
 import { startChild, type Child } from '../../platform/child.js';
 
 export interface RsyncProcessOptions {
@@ -82,7 +83,7 @@ function portTaken(host: string, port: number): MillpondError {
 }
 
 function shown(host: string, port: number): string {
-  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  return `${hostInUrl(host)}:${port}`;
 }
 
 /** Whether an rsync daemon says hello there; it speaks first. */
