@@ -50,6 +50,17 @@ export function clientFinder(settings: () => ClientSettings): ClientOf {
   };
 }
 
+/** Finds the zone of an address that somebody else's log names. `settings()` is asked each time. */
+export function zoneOfAddress(settings: () => Pick<Settings, 'zones'>): (address: string) => string {
+  let { zones } = settings();
+  let zoneOf = zoneFinder(zones.values());
+  return (address) => {
+    const now = settings().zones;
+    if (now !== zones) zoneOf = zoneFinder((zones = now).values());
+    return zoneOf(address);
+  };
+}
+
 /** What holds for one state of the settings. */
 class Finder {
   readonly #zoneOf: (address: string | undefined) => string;

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Settings } from '../../config/settings.js';
-import { zoneFinder } from '../../config/zones.js';
 import { messageOf } from '../../core/errors.js';
+import { zoneOfAddress } from '../clients/client-finder.js';
 import type { Statistics } from '../statistics/statistics.js';
 import { parseFrontLine } from './front-line.js';
 import { LogFollower } from './log-follower.js';
@@ -17,14 +17,11 @@ export interface FrontLogParts {
 
 /** Counts what a server before this one has served itself, by its log. */
 export function followFrontLog({ settings, statistics, clock, log, place }: FrontLogParts): LogFollower {
-  let { zones } = settings();
-  let zoneOf = zoneFinder(zones.values());
+  const zoneOf = zoneOfAddress(settings);
   let isStrangeTold = false;
   function count(line: string): void {
-    const { zones: now, mirrors } = settings();
-    if (now !== zones) zoneOf = zoneFinder((zones = now).values());
     const found = parseFrontLine(line, clock());
-    if (found && mirrors.has(found.mirror)) {
+    if (found && settings().mirrors.has(found.mirror)) {
       const { address, ...transfer } = found;
       statistics.recordTransfer({ ...transfer, zone: zoneOf(address) });
     } else if (!isStrangeTold) {

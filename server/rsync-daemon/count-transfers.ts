@@ -1,5 +1,5 @@
 import type { Settings } from '../../config/settings.js';
-import { zoneFinder } from '../../config/zones.js';
+import { zoneOfAddress } from '../clients/client-finder.js';
 import type { Statistics } from '../statistics/statistics.js';
 import type { RsyncTransfer } from './transfer-log.js';
 
@@ -9,11 +9,8 @@ export function countTransfers(parts: {
   readonly settings: () => Pick<Settings, 'zones'>;
   readonly clock: () => number;
 }): (transfer: RsyncTransfer) => void {
-  let { zones } = parts.settings();
-  let zoneOf = zoneFinder(zones.values());
+  const zoneOf = zoneOfAddress(parts.settings);
   return ({ mirror, address, bytes, path }) => {
-    const now = parts.settings().zones;
-    if (now !== zones) zoneOf = zoneFinder((zones = now).values());
     parts.statistics.recordTransfer({
       ...{ mirror, bytes, path, at: parts.clock() },
       zone: zoneOf(address),
