@@ -78,9 +78,13 @@ export function formatCount(count: number): string {
   return COUNT.format(count);
 }
 
-/** `1 file`, `2,000 files`. */
+/** A count and what is counted: `1 file`, `2,000 files`. */
+export function countOf(count: number, one: string, many: string): string {
+  return `${formatCount(count)} ${count === 1 ? one : many}`;
+}
+
 export function formatFiles(count: number): string {
-  return `${formatCount(count)} ${count === 1 ? 'file' : 'files'}`;
+  return countOf(count, 'file', 'files');
 }
 
 const TWO_UNITS = [

@@ -1,12 +1,12 @@
 import { DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST } from '../../core/oci/media-types.js';
 import type { FormerTag, Tag } from '../../core/oci/repository.js';
-import { formatBytes, formatCount } from '../../core/units.js';
+import { countOf, formatBytes, formatCount } from '../../core/units.js';
 import type { ImageConfig } from '../image-config.js';
 import type { LayerView, ManifestView } from '../image-manifest.js';
 import type { RepositoryView } from '../images-view.js';
 import { shownText } from '../shown-text.js';
 import { pullCommands, type ClientAddress } from './images-use.js';
-import { countOf, manifestLink, nameParts, tagHref, type DigestLink } from './images-view-parts.js';
+import { manifestLink, nameParts, tagHref, type DigestLink } from './images-view-parts.js';
 import type { PageFrame } from './page-frame.js';
 import { timeOrNull } from './time-view.js';
 import { renderView } from './view.js';

@@ -1,11 +1,11 @@
 import { keptByRule, type RetentionRule } from '../../core/oci/retention.js';
 import type { Run } from '../../core/run.js';
-import { formatBytes, formatCount } from '../../core/units.js';
+import { countOf, formatBytes, formatCount } from '../../core/units.js';
 import type { TagView } from '../image-manifest.js';
 import type { ImageStatus } from '../image-status.js';
 import type { RegistryView, RepositoryView } from '../images-view.js';
 import { clientConfiguration, pullCommands, type ClientAddress } from './images-use.js';
-import { countOf, manifestLink, nameParts, originWords, registryRow, signOf, tagHref } from './images-view-parts.js';
+import { manifestLink, nameParts, originWords, registryRow, signOf, tagHref } from './images-view-parts.js';
 import { verdictView, type PageFrame } from './page-frame.js';
 import { runStrip } from './run-strip.js';
 import { progressView, runHref, runRow } from './run-view.js';

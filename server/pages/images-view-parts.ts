@@ -54,10 +54,6 @@ export function tagHref(repository: string, tag: string): string {
   return `${repositoryPath(repository)}/-/tags/${tag}`;
 }
 
-export function countOf(count: number, one: string, many: string): string {
-  return `${formatCount(count)} ${count === 1 ? one : many}`;
-}
-
 /** What a table of registries shows. */
 export interface RegistryRow {
   readonly name: string;

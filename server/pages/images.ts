@@ -1,8 +1,8 @@
-import { formatBytes, formatCount } from '../../core/units.js';
+import { countOf, formatBytes, formatCount } from '../../core/units.js';
 import { moment, say } from '../../core/sentence.js';
 import type { Catalogue, RepositoryView } from '../images-view.js';
 import { clientConfiguration, type ClientAddress } from './images-use.js';
-import { countOf, nameParts, originWords, registryRow, signOf } from './images-view-parts.js';
+import { nameParts, originWords, registryRow, signOf } from './images-view-parts.js';
 import type { PageFrame } from './page-frame.js';
 import { sentenceView, timeOrNull } from './time-view.js';
 import { renderView } from './view.js';

@@ -1,5 +1,5 @@
 import { utcMinute } from '../../core/sentence.js';
-import { formatBytes, formatCount } from '../../core/units.js';
+import { countOf, formatBytes, formatCount, formatFiles } from '../../core/units.js';
 import type { Listing, ListingEntry, ListingRenderer, SortColumn } from '../files/listing.js';
 import { SECURITY_HEADERS } from '../security-headers.js';
 import type { PageFrame } from './page-frame.js';
@@ -47,8 +47,8 @@ function headModel(listing: Listing): object {
     columns: COLUMNS.map((column) => columnModel(column, listing)),
     confirmed: { iso: new Date(generation.confirmedAt).toISOString(), absolute: utcMinute(generation.confirmedAt) },
     totals: [
-      plural(totals.folders, 'folder'),
-      `${plural(totals.files, 'file')}${totals.files > 0 ? `, ${formatBytes(totals.bytes)}` : ''}`,
+      countOf(totals.folders, 'folder', 'folders'),
+      `${formatFiles(totals.files)}${totals.files > 0 ? `, ${formatBytes(totals.bytes)}` : ''}`,
     ].join(' · '),
     shown:
       listing.query === '' ? '' : `${formatCount(totals.folders + totals.files)} of ${formatCount(totals.of)} match`,
@@ -88,8 +88,4 @@ function rowModel(entry: ListingEntry): object {
     size: entry.size === null ? '' : formatBytes(entry.size),
     bytes: entry.size === null ? '' : `${formatCount(entry.size)} bytes`,
   };
-}
-
-function plural(count: number, noun: string): string {
-  return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
 }

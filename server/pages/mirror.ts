@@ -1,7 +1,7 @@
 import type { Generation } from '../../core/generation.js';
 import type { Run } from '../../core/run.js';
 import type { TrafficNumbers } from '../../core/traffic.js';
-import { formatBytes, formatCount } from '../../core/units.js';
+import { countOf, formatBytes, formatCount } from '../../core/units.js';
 import { growthWords } from '../growth.js';
 import { lagWords } from '../lag.js';
 import type { MirrorStatus } from '../mirror-status.js';
@@ -75,7 +75,7 @@ export function renderMirror(frame: PageFrame, status: MirrorStatus, page: Mirro
 }
 
 function trafficWords({ requests, bytes }: TrafficNumbers): string {
-  return `${formatBytes(bytes)} for ${formatCount(requests)} ${requests === 1 ? 'request' : 'requests'}`;
+  return `${formatBytes(bytes)} for ${countOf(requests, 'request', 'requests')}`;
 }
 
 function publishedView(status: MirrorStatus, now: number): object | null {

@@ -1,12 +1,12 @@
 import type { Settings } from '../../config/settings.js';
 import { PAGES_PART, REGISTRY_PART, type TopKind } from '../../core/traffic.js';
 import { displayName, parseTreePath } from '../../core/tree-path.js';
-import { formatBytes, formatCount } from '../../core/units.js';
+import { countOf, formatBytes, formatCount } from '../../core/units.js';
 import type { TrafficColumn } from '../../store/traffic.js';
 import { PERIODS, type Figures, type Period } from '../statistics/figures.js';
 import { columnChart, type ChartSeries } from './column-chart.js';
 import type { PageFrame } from './page-frame.js';
-import { timeOrNull } from './time-view.js';
+import { MONTHS, timeOrNull } from './time-view.js';
 import { renderView } from './view.js';
 
 export interface StatsPage {
@@ -40,7 +40,6 @@ const PROTOCOL_LABELS: Readonly<Record<string, string>> = { http: 'HTTP', https:
 /** Rows that are open; the others can be unfolded. */
 const OPEN_MIRRORS = 15;
 const SHOWN_TOP = 20;
-const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
 /** `/stats`. */
 export function renderStats(frame: PageFrame, page: StatsPage): string {
@@ -100,8 +99,7 @@ function summaryOf(figures: Figures, settings: Settings): string {
   if (total.requests === 0) return `Nothing${where} was asked for in ${label}.`;
   const [first] = by.zone;
   const most = first && by.zone.length > 1 ? `; ${percent(first.bytes, total.bytes)} went to ${first.value}` : '';
-  const requests = `${formatCount(total.requests)} ${total.requests === 1 ? 'request' : 'requests'}`;
-  return `${formatBytes(total.bytes)}${where} for ${requests} in ${label}${most}.`;
+  return `${formatBytes(total.bytes)}${where} for ${countOf(total.requests, 'request', 'requests')} in ${label}${most}.`;
 }
 
 /** Whether the period began before anything was counted. */

@@ -14,7 +14,7 @@ export type SentenceView = readonly ({ readonly text: string } | { readonly time
 /** A page shows the time of its making cut to so many seconds, and stays the same for as long. */
 export const PAGE_SECONDS = 15;
 
-const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+export const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
 /** `at` and `now` are milliseconds since the epoch. */
 export function timeView(at: number, now: number): TimeView {
