@@ -79,12 +79,10 @@ function notPublished(status: MirrorStatus, miss: Miss): Refusal {
     hint: 'Nothing is served before it is whole; come back later.',
   });
   return {
-    problem: found,
+    ...plainRefusal(found),
     heading: `${status.title} is not here yet`,
     sentence: status.verdict.parts,
-    section: 'none',
     links: [statusLink(status)],
-    facts: [],
     fetching: status,
     retryAfter: miss.retryAfter ?? null,
   };
