@@ -57,7 +57,6 @@ function hexOf(character: string): string {
     .replace(/../g, (byte) => `\\x${byte.toUpperCase()}`);
 }
 
-const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 /** The seconds of a line are mostly those of the line before. */
 const lastClock = { second: -1, text: '' };
 
@@ -65,8 +64,8 @@ const lastClock = { second: -1, text: '' };
 function clockTime(at: number): string {
   const second = Math.floor(at / 1000);
   if (second === lastClock.second) return lastClock.text;
-  const iso = new Date(at).toISOString();
+  const [, day, month, year, clock] = new Date(at).toUTCString().split(' ');
   lastClock.second = second;
-  lastClock.text = `${iso.slice(8, 10)}/${MONTHS[Number(iso.slice(5, 7)) - 1] ?? ''}/${iso.slice(0, 4)}:${iso.slice(11, 19)} +0000`;
+  lastClock.text = `${day}/${month}/${year}:${clock} +0000`;
   return lastClock.text;
 }
