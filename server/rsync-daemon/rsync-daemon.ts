@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import type { RsyncDaemonSettings, Settings } from '../../config/settings.js';
 import type { Layout } from '../../content/layout.js';
@@ -77,7 +78,7 @@ export class RsyncDaemon {
    */
   async listen(wanted: RsyncDaemonSettings | null): Promise<void> {
     const before = this.#listens;
-    if (before && wanted && isSameAddress(before, wanted)) {
+    if (before && wanted && isDeepStrictEqual(before.address, wanted.address)) {
       this.#listens = wanted;
       return this.refresh();
     }
@@ -183,8 +184,4 @@ export class RsyncDaemon {
       return served ? [{ name, title, root: served.live.root, networks }] : [];
     });
   }
-}
-
-function isSameAddress(a: RsyncDaemonSettings, b: RsyncDaemonSettings): boolean {
-  return a.address.host === b.address.host && a.address.port === b.address.port;
 }
