@@ -389,30 +389,3 @@ test('a cancel ends the linking of a second slot, which carries the mark of the 
   expect(await millpond.sync('pond')).toMatchObject({ outcome: 'unchanged' });
   expect(snapshot(millpond.layout.live('pond'))).toEqual(snapshot(up));
 });
-
-test.each(['slots', 'in-place'] as const)(
-  'what a run (%s) does to the disk is begun only when its record is safe from a power cut',
-  async (publish) => {
-    const { up, mirror, start } = await yard();
-    const millpond = await start([mirror('pond', { publish })]);
-    const light: [Run['phase'], Run['outcome']][] = [];
-    const { lightTransaction } = millpond.store;
-    Object.assign(millpond.store, {
-      lightTransaction: (work: () => Run) => {
-        const run = lightTransaction(work);
-        light.push([run.phase, run.outcome]);
-        return run;
-      },
-    });
-    writeTree(up, { more: 'one' });
-    expect((await millpond.ended(millpond.engine.trigger('pond', 'manual').id)).outcome).toBe('updated');
-    expect(light).toEqual([
-      ['queued', null],
-      ['probe', null],
-      ['admit', null],
-    ]);
-    light.length = 0;
-    expect((await millpond.ended(millpond.engine.trigger('pond', 'manual').id)).outcome).toBe('unchanged');
-    expect(light.at(-1)).toEqual(['ended', 'unchanged']);
-  },
-);

@@ -2,6 +2,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import type { TreeMirror } from '../../core/mirror.js';
+import type { Run } from '../../core/run.js';
 import { startEngine, testMirror, testSettings, type TestEngine } from '../fixtures/engine.js';
 import { startDaemon } from '../fixtures/rsync-daemon.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
@@ -51,3 +52,29 @@ test('what a person must mend is told with its remedy, as a failure of this mach
   expect(run.message).toMatch(/^the password file .* does not exist\.$/);
   expect(run.message).not.toContain('This program failed');
 });
+
+test.each(['slots', 'in-place'] as const)(
+  'what a run (%s) does to the disk is begun only when its record is safe from a power cut',
+  async (publish) => {
+    const { up, millpond } = await world({ publish });
+    const light: [Run['phase'], Run['outcome']][] = [];
+    const { lightTransaction } = millpond.store;
+    Object.assign(millpond.store, {
+      lightTransaction: (work: () => Run) => {
+        const run = lightTransaction(work);
+        light.push([run.phase, run.outcome]);
+        return run;
+      },
+    });
+    writeTree(up, { more: 'one' });
+    expect((await millpond.ended(millpond.engine.trigger('pond', 'manual').id)).outcome).toBe('updated');
+    expect(light).toEqual([
+      ['queued', null],
+      ['probe', null],
+      ['admit', null],
+    ]);
+    light.length = 0;
+    expect((await millpond.ended(millpond.engine.trigger('pond', 'manual').id)).outcome).toBe('unchanged');
+    expect(light.at(-1)).toEqual(['ended', 'unchanged']);
+  },
+);
