@@ -1,4 +1,5 @@
 import ipaddr from 'ipaddr.js';
+import { LRUCache } from 'lru-cache';
 import type { AccessLogSettings } from '../config/settings.js';
 import type { Family, Protocol } from '../core/traffic.js';
 
@@ -33,17 +34,31 @@ export function accessLine(entry: AccessEntry, { format, addresses }: Omit<Acces
   return `${address ?? '-'} - - [${clockTime(at)}] "${request}" ${status} ${bytes} "${from}" "${escaped(agent ?? '-')}"\n`;
 }
 
+/** Reading an address costs more than all the rest of a line, and most lines are of a few clients. */
+const shown = {
+  truncated: new LRUCache<string, string>({ max: 4096 }),
+  full: new LRUCache<string, string>({ max: 4096 }),
+};
+
 function shownAddress(address: string | null, addresses: AccessLogSettings['addresses']): string | null {
-  if (address === null || addresses === 'none' || !ipaddr.isValid(address)) return null;
+  if (address === null || addresses === 'none') return null;
+  const known = shown[addresses].get(address);
+  if (known !== undefined) return known || null;
+  const text = readAddress(address, addresses);
+  shown[addresses].set(address, text);
+  return text || null;
+}
+
+/** Empty where it is none. */
+function readAddress(address: string, addresses: 'truncated' | 'full'): string {
+  if (!ipaddr.isValid(address)) return '';
   const parsed = ipaddr.process(address);
   if (addresses === 'full') return parsed.toString();
   const network =
-    parsed instanceof ipaddr.IPv4 ? ipaddr.IPv4.networkAddressFromCIDR(`${parsed.toString()}/24`) : cut(parsed);
+    parsed instanceof ipaddr.IPv4
+      ? ipaddr.IPv4.networkAddressFromCIDR(`${parsed.toString()}/24`)
+      : ipaddr.IPv6.networkAddressFromCIDR(`${parsed.toString()}/48`);
   return network.toString();
-}
-
-function cut(address: ipaddr.IPv6): ipaddr.IPv6 {
-  return new ipaddr.IPv6([...address.parts.slice(0, 3), 0, 0, 0, 0, 0]);
 }
 
 /** As nginx does: quotes, backslashes and all that is not printable ASCII as `\xHH`, so that nobody forges a line. */

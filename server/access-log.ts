@@ -1,21 +1,23 @@
-import { closeSync, constants, fstatSync, openSync, write as writeWithCallback } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, writev as writevWithCallback } from 'node:fs';
 import { isDeepStrictEqual, promisify } from 'node:util';
 import type { AccessLogSettings } from '../config/settings.js';
 import { MillpondError, messageOf, systemCode } from '../core/errors.js';
 import { accessLine, type AccessEntry } from './access-line.js';
 
-const write = promisify(writeWithCallback);
+const writev = promisify(writevWithCallback);
 
-/** Lines are written when they are so many characters, or so old. */
-const WRITE_CHARACTERS = 64 * 1024;
+/** Lines are written when they are so many bytes, or so old. */
+const PIECE = 64 * 1024;
 const WRITE_AFTER_MS = 1_000;
-/** Characters that wait for a disk that does not take them; more is dropped and counted. */
+/** Bytes that wait for a disk that does not take them; more is dropped and counted. */
 const MOST_WAITING = 8 * 1024 * 1024;
+/** Of one writev(2): IOV_MAX is 1024. */
+const MOST_PIECES = 512;
 const MODE = 0o640;
 
 export interface AccessLogOptions {
   readonly log: { error(context: object, message: string): void; info(context: object, message: string): void };
-  /** Characters that wait at most. */
+  /** Bytes that wait at most. */
   readonly most?: number;
 }
 
@@ -30,11 +32,14 @@ interface Target {
  */
 export class AccessLog {
   #target: Target | null = null;
-  /** Lines that no write has taken yet. */
-  #gathered: string[] = [];
-  #gatheredCharacters = 0;
-  /** Of all lines that are not on the disk. */
+  /** Lines that no write has taken yet: whole pieces, and the one that is being filled. */
+  #pieces: Buffer[] = [];
+  #piece = Buffer.alloc(0);
+  #filled = 0;
+  #lines = 0;
+  /** Bytes of all lines that are not on the disk. */
   #waiting = 0;
+  #writesUnderWay = 0;
   /** Writes follow each other. */
   #writing: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
@@ -76,12 +81,28 @@ export class AccessLog {
   add(entry: AccessEntry): void {
     if (!this.#target) return;
     if (this.#waiting >= (this.options.most ?? MOST_WAITING)) return this.#lose(1, 'the disk does not keep up');
-    const line = accessLine(entry, this.#target.settings);
-    this.#gathered.push(line);
-    this.#gatheredCharacters += line.length;
-    this.#waiting += line.length;
-    if (this.#gatheredCharacters >= WRITE_CHARACTERS) this.#flush();
+    this.#gather(accessLine(entry, this.#target.settings));
+    // what comes during a write is written together after it
+    if (this.#pieces.length > 0 && this.#writesUnderWay === 0) this.#flush();
     else this.#timer ??= setTimeout(() => this.#flush(), WRITE_AFTER_MS).unref();
+  }
+
+  #gather(line: string): void {
+    const most = 3 * line.length; // a UTF-16 unit is three bytes of UTF-8 at most
+    if (this.#filled + most > this.#piece.length) {
+      this.#seal();
+      this.#piece = Buffer.allocUnsafeSlow(Math.max(PIECE, most));
+    }
+    const bytes = this.#piece.write(line, this.#filled);
+    this.#filled += bytes;
+    this.#waiting += bytes;
+    this.#lines++;
+  }
+
+  #seal(): void {
+    if (this.#filled > 0) this.#pieces.push(this.#piece.subarray(0, this.#filled));
+    this.#piece = Buffer.alloc(0);
+    this.#filled = 0;
   }
 
   /** Writes what waits; resolves when the disk has it, or it is lost. */
@@ -102,29 +123,36 @@ export class AccessLog {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     const target = this.#target;
-    if (!target || this.#gathered.length === 0) return;
-    const lines = this.#gathered;
-    const characters = this.#gatheredCharacters;
-    this.#gathered = [];
-    this.#gatheredCharacters = 0;
+    if (!target || this.#lines === 0) return;
+    this.#seal();
+    const [pieces, lines] = [this.#pieces, this.#lines];
+    this.#pieces = [];
+    this.#lines = 0;
+    this.#writesUnderWay++;
     this.#writing = this.#writing.then(async () => {
-      await this.#write(target.fd, lines);
-      this.#waiting -= characters;
+      await this.#write(target.fd, pieces, lines);
+      this.#waiting -= bytesOf(pieces);
+      this.#writesUnderWay--;
+      if (this.#pieces.length > 0) this.#flush();
     });
   }
 
-  async #write(fd: number, lines: readonly string[]): Promise<void> {
-    const bytes = Buffer.from(`${this.#isTorn ? '\n' : ''}${lines.join('')}`);
+  async #write(fd: number, pieces: readonly Buffer[], lines: number): Promise<void> {
+    let left = this.#isTorn ? [Buffer.from('\n'), ...pieces] : pieces;
     let written = 0;
     try {
-      while (written < bytes.length) written += (await write(fd, bytes, written)).bytesWritten;
+      while (left.length > 0) {
+        const { bytesWritten } = await writev(fd, left.slice(0, MOST_PIECES));
+        written += bytesWritten;
+        left = without(left, bytesWritten);
+      }
       this.#isTorn = false;
       if (this.#losing > 0)
         this.options.log.info({ lines: this.#losing }, 'the access log is written again; lines were lost');
       this.#losing = 0;
     } catch (error) {
       this.#isTorn = written > 0;
-      this.#lose(lines.length, messageOf(error));
+      this.#lose(lines, messageOf(error));
     }
   }
 
@@ -144,6 +172,20 @@ export class AccessLog {
       );
     }
   }
+}
+
+function bytesOf(pieces: readonly Buffer[]): number {
+  return pieces.reduce((sum, piece) => sum + piece.length, 0);
+}
+
+/** What is left of the pieces after their first `bytes`. */
+function without(pieces: readonly Buffer[], bytes: number): Buffer[] {
+  let skip = bytes;
+  return pieces.flatMap((piece) => {
+    const skipped = Math.min(skip, piece.length);
+    skip -= skipped;
+    return skipped === piece.length ? [] : [piece.subarray(skipped)];
+  });
 }
 
 /** Never waits for a reader of a pipe: what is no file is refused. */

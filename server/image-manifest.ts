@@ -139,7 +139,7 @@ export function tagWithHistory(
   const found = store.tags.get(repository, tag);
   const history = store.tags.history(repository, tag, MOST_HISTORY).map((former) => ({
     ...former,
-    isHere: store.repositories.holds(repository, former.digest),
+    isHere: store.repositories.holds(repository, former.digest) && store.blobs.get(former.digest) !== undefined,
   }));
   return found && { tag: found, history };
 }

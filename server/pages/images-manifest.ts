@@ -75,11 +75,12 @@ export function renderManifest(frame: PageFrame, page: ManifestPage): string {
   });
 }
 
-function tagFacts({ tag, movedAt, checkedAt, pulledAt, pulls }: Tag, now: number): object {
+function tagFacts({ tag, movedAt, checkedAt, staleSince, pulledAt, pulls }: Tag, now: number): object {
   return {
     name: tag,
     moved: timeOrNull(movedAt, now),
     checked: timeOrNull(checkedAt, now),
+    stale: timeOrNull(staleSince, now),
     pulled: timeOrNull(pulledAt, now),
     pulls: formatCount(pulls),
   };

@@ -65,6 +65,8 @@ export class OnDemandFetcher implements OnDemandImages {
   readonly #matchers = new WeakMap<OnDemandRule, NameMatcher>();
   readonly #underWay = new Map<string, Promise<Freshness | null>>();
   readonly #lookups = new Map<string, Promise<number | null>>();
+  /** Tags that upstream is still asked for, though nobody waits. */
+  readonly #slow = new Map<string, Promise<void>>();
   readonly #notFound: NotFoundMemory;
   readonly #health: UpstreamHealth;
   readonly #room: CacheRoom;
@@ -143,7 +145,7 @@ export class OnDemandFetcher implements OnDemandImages {
 
   async close(): Promise<void> {
     this.#closing.abort(new RegistryFailure('unavailable', 'Millpond is being stopped'));
-    await Promise.allSettled([...this.#underWay.values(), ...this.#lookups.values()]);
+    await Promise.allSettled([...this.#underWay.values(), ...this.#lookups.values(), ...this.#slow.values()]);
     await this.#room.close();
   }
 
@@ -165,19 +167,42 @@ export class OnDemandFetcher implements OnDemandImages {
   }
 
   async #bringByTag(place: UpstreamPlace, name: string, known: Tag | null): Promise<Freshness> {
-    const { registry } = place;
-    if (known && this.#health.isLeftAlone(registry.name)) return this.#stale(place, known, null);
+    const { registry, repository } = place;
+    const key = `${repository}:${name}`;
+    // of one that is slow to answer, what it says is for those who ask later
+    if (known && (this.#health.isLeftAlone(registry.name) || this.#slow.has(key)))
+      return this.#stale(place, known, null);
+    const following = this.#ask(place, FETCH_MS, (signal) => this.#followTag(place, name, { known, signal }));
     try {
-      await this.#ask(place, known ? CHECK_MS : FETCH_MS, (signal) => this.#followTag(place, name, { known, signal }));
+      await (known ? this.#beforeLong(key, registry, following) : following);
       return { checkedAt: this.options.clock(), staleSince: null };
     } catch (error) {
-      if (error instanceof RegistryFailure && error.kind === 'not-found') this.#forgetTag(place, name);
-      else if (known && isStaleBetter(error)) return this.#stale(place, known, error);
+      if (known && isStaleBetter(error) && !isNotFound(error)) return this.#stale(place, known, error);
       throw error;
     }
   }
 
-  async #followTag(
+  /** Waits for an answer as long as a client should who could have what is here; a later one is still taken. */
+  async #beforeLong(key: string, registry: Registry, following: Promise<void>): Promise<void> {
+    const late = new AbortController();
+    const timer = setTimeout(() => {
+      const ended = following.catch(() => undefined).finally(() => this.#slow.delete(key));
+      this.#slow.set(key, ended);
+      late.abort(this.#outOfTime(registry));
+    }, CHECK_MS);
+    await orAborted(following, late.signal).finally(() => clearTimeout(timer));
+  }
+
+  async #followTag(place: UpstreamPlace, name: string, how: { known: Tag | null; signal: AbortSignal }): Promise<void> {
+    try {
+      await this.#compareTag(place, name, how);
+    } catch (error) {
+      if (isNotFound(error)) this.#forgetTag(place, name);
+      throw error;
+    }
+  }
+
+  async #compareTag(
     place: UpstreamPlace,
     name: string,
     { known, signal }: { known: Tag | null; signal: AbortSignal },
@@ -352,6 +377,10 @@ export class OnDemandFetcher implements OnDemandImages {
     if (store.repositories.get(repository)?.origin !== 'cached') return;
     store.transaction(() => store.tags.remove(repository, name, clock()));
   }
+}
+
+function isNotFound(error: unknown): boolean {
+  return error instanceof RegistryFailure && error.kind === 'not-found';
 }
 
 /** Where a repository comes from: its own entry in the configuration, else the registry that its name begins with. */

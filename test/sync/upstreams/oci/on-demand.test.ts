@@ -171,6 +171,24 @@ describe('OnDemandFetcher.bringManifest', () => {
     expect(pond.store.tags.get(NAME, 'latest')).toBeUndefined();
   });
 
+  it('gives what is here when upstream is slow to answer, and takes its answer for those who ask later', async () => {
+    const { upstream, pond, onDemand } = await scene();
+    const after = buildImage({ seed: 'after' });
+    await upstream.push(buildImage({ seed: 'before' }), 'latest');
+    await onDemand.bringManifest(NAME, 'latest');
+    await upstream.push(after, 'latest');
+    pond.clock.now += 11 * MINUTE;
+    const stop = upstream.faulty.inject({ on: { kind: 'manifest', method: 'GET' }, action: { do: 'stall', after: 9 } });
+    expect(await onDemand.bringManifest(NAME, 'latest')).toMatchObject({ staleSince: pond.clock.now });
+    expect(await onDemand.bringManifest(NAME, 'latest')).toMatchObject({ staleSince: pond.clock.now });
+    expect(upstream.faulty.requests({ kind: 'manifest', reference: after.digest })).toHaveLength(1);
+    stop();
+    upstream.faulty.resume();
+    await expect.poll(() => pond.store.tags.get(NAME, 'latest')?.digest).toBe(after.digest);
+    expect(await onDemand.bringManifest(NAME, 'latest')).toEqual({ checkedAt: pond.clock.now, staleSince: null });
+    expect(pond.images.troubleSince('up.test')).toBeNull();
+  });
+
   it('passes on that upstream is busy, or refuses, but gives what is here', async () => {
     const { upstream, pond, onDemand } = await scene();
     await upstream.push(buildImage({ seed: 'busy' }), 'latest', 'other');
