@@ -25,13 +25,15 @@ export interface AccessEntry {
 
 /** One line with its end: the combined format of Apache and nginx, or a JSON object. Whatever a client sends, it is one line. */
 export function accessLine(entry: AccessEntry, { format, addresses }: Omit<AccessLogSettings, 'file'>): string {
-  const { at, ...facts } = entry;
   const address = shownAddress(entry.address, addresses);
-  if (format === 'json') return `${JSON.stringify({ time: new Date(at).toISOString(), ...facts, address })}\n`;
-  const { method, target, version, status, bytes, referer, agent } = facts;
+  if (format === 'json') return jsonLine(entry, address);
+  const { at, method, target, version, status, bytes, referer = '-', agent = '-' } = entry;
   const request = `${escaped(method)} ${escaped(target)} HTTP/${version}`;
-  const from = escaped(referer ?? '-');
-  return `${address ?? '-'} - - [${clockTime(at)}] "${request}" ${status} ${bytes} "${from}" "${escaped(agent ?? '-')}"\n`;
+  return `${address ?? '-'} - - [${clockTime(at)}] "${request}" ${status} ${bytes} "${escaped(referer)}" "${escaped(agent)}"\n`;
+}
+
+function jsonLine({ at, ...facts }: AccessEntry, address: string | null): string {
+  return `${JSON.stringify({ time: new Date(at).toISOString(), ...facts, address })}\n`;
 }
 
 /** Reading an address costs more than all the rest of a line, and most lines are of a few clients. */

@@ -18,7 +18,9 @@ export interface HttpAnswersOptions {
 }
 
 /** What of an answer is logged beside what the request says itself. */
-type CountedAnswer = Pick<AccessEntry, 'family' | 'protocol' | 'at' | 'status' | 'bytes'>;
+type CountedAnswer = Pick<AccessEntry, 'at' | 'status' | 'bytes'> & {
+  readonly who: Pick<AccessEntry, 'family' | 'protocol'>;
+};
 
 /** An answer that is on its way. */
 interface Running {
@@ -88,7 +90,7 @@ export class HttpAnswers {
     const who = whoOf(request, client, part);
     statistics.countAnswer(at, who, status, bytes - this.end(request));
     statistics.countAgent(at, request.headers['user-agent']);
-    if (accessLog.isOn) accessLog.add(entryOf(request, client, { ...who, at, status, bytes }));
+    if (accessLog.isOn) accessLog.add(entryOf(request, client, { who, at, status, bytes }));
     return at;
   }
 
@@ -111,17 +113,27 @@ export class HttpAnswers {
   }
 }
 
-/** What says no version was read by `server/quick`, which reads HTTP/1.1 alone. */
+/** What says no version was read by `server/quick`, which reads HTTP/1.1 alone. Copies of objects would cost half an answer. */
 function entryOf(
   request: Asked & { readonly httpVersion?: string },
   client: Client,
-  counted: CountedAnswer,
+  { who, at, status, bytes }: CountedAnswer,
 ): AccessEntry {
-  const { method = '', url: target = '', httpVersion: version = '1.1', headers } = request;
-  const { address, zone } = client;
-  const { family, protocol, at, status, bytes } = counted;
-  const said = { method, target, version, referer: headers.referer, agent: headers['user-agent'] };
-  return { at, address, zone, family, protocol, status, bytes, ...said };
+  const { headers } = request;
+  return {
+    at,
+    address: client.address,
+    zone: client.zone,
+    family: who.family,
+    protocol: who.protocol,
+    method: request.method ?? '',
+    target: request.url ?? '',
+    version: request.httpVersion ?? '1.1',
+    status,
+    bytes,
+    referer: headers.referer,
+    agent: headers['user-agent'],
+  };
 }
 
 function whoOf(request: Asked, { family, zone, isProxied }: Client, part: string) {
