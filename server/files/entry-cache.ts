@@ -1,11 +1,21 @@
 import { LRUCache } from 'lru-cache';
+import type { BigIntStats } from 'node:fs';
 import type { PublishedTrees, PublishedTreesOfMirror } from '../../content/published-trees.js';
-import type { TreePath } from '../../core/tree-path.js';
+import type { RawName, TreePath } from '../../core/tree-path.js';
 import { descriptorLimit } from '../../platform/descriptor-limit.js';
 import type { FileFacts } from './file-facts.js';
 import type { Rendered } from './listing-response.js';
 import type { FoundFolder } from './open-entry.js';
 import type { SharedHandle } from './shared-handle.js';
+
+/** Where to look. */
+export interface Wanted {
+  /** The path of the request as the client writes it, without its query. */
+  readonly key: string;
+  readonly mirror: string;
+  /** Below the mirror. */
+  readonly path: TreePath;
+}
 
 /** What a path was found to be in `trees`. It is true as long as these are what is published. */
 interface Known {
@@ -21,6 +31,18 @@ export interface KnownFile extends Known {
   readonly body: Buffer | null;
   /** Null where there is a body, and from when it was closed to let others be open. */
   handle: SharedHandle | null;
+}
+
+/** What an open file was before anything of it was read. */
+export interface FileStamp {
+  /** Where it really is, as bytes: below the tree, by the names that it was asked for by. */
+  readonly place: RawName;
+  readonly stats: BigIntStats;
+}
+
+/** One of a tree whose files are replaced one by one; it stays open, also where there is a body. */
+export interface InPlaceFile extends KnownFile {
+  readonly stamp: FileStamp;
 }
 
 export interface KnownFolder extends Known {
@@ -69,7 +91,7 @@ const OPEN_FILES = 1000;
  * and its files are closed as soon as another one is published: they would keep their place on the disk.
  */
 export class EntryCache<Answer> {
-  readonly #entries: LRUCache<string, KnownFile | KnownFolder | KnownListing>;
+  readonly #entries: LRUCache<string, KnownFile | InPlaceFile | KnownFolder | KnownListing>;
   readonly #absences: LRUCache<string, KnownAbsence<Answer>>;
   readonly #open: LRUCache<KnownFile, true>;
   readonly #rendering = new Map<string, Rendering>();
@@ -114,6 +136,25 @@ export class EntryCache<Answer> {
       this.#open.set(known, true);
   }
 
+  /** A file that was found where files are replaced one by one: it has to be the same still. */
+  inPlace(path: string): InPlaceFile | undefined {
+    const known = this.#entries.get(inPlaceKey(path));
+    if (known === undefined || !('stamp' in known)) return undefined;
+    this.#open.get(known);
+    return known;
+  }
+
+  /** As `set`, for whoever asks with `inPlace`. */
+  setInPlace(path: string, known: InPlaceFile): void {
+    this.set(inPlaceKey(path), known);
+  }
+
+  /** Forgets it, unless another one has been remembered meanwhile. */
+  dropInPlace(path: string, known: InPlaceFile): void {
+    const key = inPlaceKey(path);
+    if (this.#entries.peek(key) === known) this.#entries.delete(key);
+  }
+
   /** A listing by its path and its form, if it was made with the same. */
   listing(path: string, form: string, madeWith: unknown): Buffer | undefined {
     const known = this.#entries.get(`${path}\0${form}`);
@@ -149,7 +190,7 @@ export class EntryCache<Answer> {
 
   /** A file by its path as links to it have it: what is said of it has changed. */
   forget(path: string): void {
-    if (this.#entries.peek(path)?.kind === 'file') this.#entries.delete(path);
+    for (const key of [path, inPlaceKey(path)]) if (this.#entries.peek(key)?.kind === 'file') this.#entries.delete(key);
   }
 
   /** Closes all that no response reads from, because the process may open no more. */
@@ -166,6 +207,11 @@ export class EntryCache<Answer> {
     for (const file of [...this.#open.keys()])
       if (file.mirror === mirror && file.trees !== current) this.#open.delete(file);
   }
+}
+
+/** No form of a listing is called so. */
+function inPlaceKey(path: string): string {
+  return `${path}\0in-place`;
 }
 
 function closeFile(file: KnownFile): void {

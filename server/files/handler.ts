@@ -10,9 +10,16 @@ import {
 } from '../../core/tree-path.js';
 import type { PublishedTrees } from '../../content/published-trees.js';
 import { INDEX_CACHE } from './cache-rules.js';
-import { EntryCache, type CacheLimits, type KnownAbsence, type KnownFile, type KnownFolder } from './entry-cache.js';
+import {
+  EntryCache,
+  type CacheLimits,
+  type KnownAbsence,
+  type KnownFile,
+  type KnownFolder,
+  type Wanted,
+} from './entry-cache.js';
 import { sendFile } from './file-response.js';
-import { EntryFinder, type Wanted } from './find-entry.js';
+import { EntryFinder } from './find-entry.js';
 import { sendListing, type Rendered } from './listing-response.js';
 import type { ListingRenderer } from './listing.js';
 import { LOOKUP_TRIES, openEntry } from './open-entry.js';

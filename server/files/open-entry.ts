@@ -7,6 +7,8 @@ import type { PublishedTree, PublishedTrees, PublishedTreesOfMirror } from '../.
 export interface FoundFile {
   readonly kind: 'file';
   readonly tree: PublishedTree;
+  /** Where it really is: its absolute path without links, as bytes. */
+  readonly place: RawName;
   readonly stats: Stats;
   readonly handle: FileHandle;
 }
@@ -36,7 +38,8 @@ const ABSENT: Absent = { kind: 'absent' };
 const MEANS_ABSENT = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'EACCES', 'EPERM', 'ENXIO', 'ENODEV']);
 // never waits for the other end of a FIFO, never makes a terminal ours
 const OPEN_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
-const DESCRIPTORS = '/proc/self/fd';
+/** A link for each open file, which leads to where it is. */
+export const DESCRIPTORS = '/proc/self/fd';
 
 /**
  * Opens what `path` names in the live tree, or a file that only the previous one still has. A handle in the answer is
@@ -82,10 +85,11 @@ export async function openEntry(tree: PublishedTree, segments: readonly RawName[
     // open has brought the inode into memory: this does not wait for the disk
     const stats = fstatSync(handle.fd);
     if (!(stats.isFile() || stats.isDirectory())) return ABSENT;
-    if (!isInside(await realRoot(tree), await realPath(handle, path, stats))) return ABSENT;
+    const place = await realPath(handle, path, stats);
+    if (!isInside(await realRoot(tree), place)) return ABSENT;
     if (stats.isDirectory()) return { kind: 'folder', tree, stats };
     keep = true;
-    return { kind: 'file', tree, stats, handle };
+    return { kind: 'file', tree, place, stats, handle };
   } finally {
     if (!keep) await handle.close();
   }

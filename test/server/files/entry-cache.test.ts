@@ -1,18 +1,7 @@
-import { readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
-import { ask, plainRenderer, startSite } from './site.js';
-
-/** Files below `folder` that this process has open. */
-function openFilesBelow(folder: string): number {
-  return readdirSync('/proc/self/fd').filter((fd) => {
-    try {
-      return readlinkSync(`/proc/self/fd/${fd}`).startsWith(folder);
-    } catch {
-      return false;
-    }
-  }).length;
-}
+import { ask, openBelow, plainRenderer, startSite } from './site.js';
 
 const LARGE = 200_000;
 
@@ -59,10 +48,10 @@ describe('what is known of a tree', () => {
     for (const name of names) site.write('a', name, Buffer.alloc(LARGE));
     site.publish('a');
     await Promise.all(names.map((name) => ask(site, `/debian/${name}`)));
-    await vi.waitFor(() => expect(openFilesBelow(site.folder)).toBe(3));
+    await vi.waitFor(() => expect(openBelow(site.folder)).toHaveLength(3));
     for (const name of names) expect((await ask(site, `/debian/${name}`)).body).toHaveLength(LARGE);
     site.publish('a');
-    await vi.waitFor(() => expect(openFilesBelow(site.folder)).toBe(0));
+    await vi.waitFor(() => expect(openBelow(site.folder)).toEqual([]));
   });
 
   test('sends whole what is forgotten while it is on its way', async () => {

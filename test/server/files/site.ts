@@ -1,4 +1,4 @@
-import { mkdtempSync, mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, mkdirSync, readdirSync, readlinkSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { createServer, request as httpRequest, type IncomingHttpHeaders, type Server } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -9,6 +9,7 @@ import type { SlotName } from '../../../core/generation.js';
 import type { CacheLimits } from '../../../server/files/entry-cache.js';
 import {
   createFileHandler,
+  type ExtraHeaders,
   type FileHandler,
   type FileResult,
   type ServedEvent,
@@ -55,6 +56,7 @@ export async function startSite(
     trees?: PublishedTrees;
     inPlace?: boolean;
     cacheLimits?: Partial<CacheLimits>;
+    extraHeaders?: ExtraHeaders;
     /** Whether what is in memory is answered before Node's parser. */
     quick?: boolean;
   } = {},
@@ -72,6 +74,7 @@ export async function startSite(
     ...(options.cacheLimits ? { cacheLimits: options.cacheLimits } : {}),
     onServed: (event) => events.push(event),
     ...(options.clock ? { clock: options.clock } : {}),
+    ...(options.extraHeaders ? { extraHeaders: options.extraHeaders } : {}),
   });
   const server = createServer((request, response) => {
     void Promise.resolve(handler.serve(request, response)).then(
@@ -145,6 +148,17 @@ function slotsIn(folder: string, trees: PublishedTrees): Pick<Site, 'slot' | 'pu
       return file;
     },
   };
+}
+
+/** Descriptors of files below `folder` that this process has open. */
+export function openBelow(folder: string): string[] {
+  return readdirSync('/proc/self/fd').filter((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`).startsWith(folder);
+    } catch {
+      return false;
+    }
+  });
 }
 
 export interface Answer {
