@@ -47,6 +47,8 @@ const HANDSHAKE_TIMEOUT_MS = 10_000;
 /** Of a place that is given up, connections on which nothing was ever asked are closed after so long. */
 const UNUSED_GRACE_MS = 5_000;
 
+const TOO_MANY = 'there are as many as may be';
+
 const LIMITS: ServerOptions = {
   maxHeaderSize: MAX_HEAD_BYTES,
   requestTimeout: 0, // a layer that is pushed may take hours: only one that has stopped is cut
@@ -218,9 +220,11 @@ export class Listener {
         for (const way of ways) way.call(server, socket);
         if (!this.certificates) parts.quick?.(socket, server, () => parts.connections.used(socket));
       };
-      if (!parts.connections.opened(socket, server)) this.#refuse(socket, 'there are as many as may be');
-      else if (!this.wanted.proxyProtocol) begin();
-      else if (parts.isTrustedProxy(socket)) receiveProxyHeader(socket, begin, (why) => this.#refuse(socket, why));
+      const beginNamed = (): void => (parts.connections.named(socket) ? begin() : this.#refuse(socket, TOO_MANY));
+      const { proxyProtocol } = this.wanted;
+      if (!parts.connections.opened(socket, server, !proxyProtocol)) this.#refuse(socket, TOO_MANY);
+      else if (!proxyProtocol) begin();
+      else if (parts.isTrustedProxy(socket)) receiveProxyHeader(socket, beginNamed, (why) => this.#refuse(socket, why));
       else this.#refuse(socket, 'it comes from no proxy that is trusted ("proxies" in the configuration)');
     });
   }
