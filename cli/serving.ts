@@ -53,9 +53,8 @@ export function createServing(parts: ServingParts): Serving {
   const hasWorkers = settings().workers > 0;
   const shares = new OwnShares(settings, () => settings().workers + 1);
   const server = createServer({ ...parts, workers: () => pool?.view ?? null }, hasWorkers ? { shared: shares } : {});
-  const pool: WorkerPool | null = hasWorkers
-    ? createPool(parts, { server, shares, places: () => listeners.places })
-    : null;
+  const workers = hasWorkers ? createPool(parts, { server, shares, places: () => listeners.places }) : null;
+  const pool: WorkerPool | null = workers?.pool ?? null;
   const ownParts = listenerParts(server, settings, log);
   const handOver = pool ? giveTo(pool, settings, ownParts) : undefined;
   const sockets = takePassedSockets(process.env, process.pid);
@@ -78,6 +77,7 @@ export function createServing(parts: ServingParts): Serving {
     },
     async stop(graceMs) {
       await Promise.all([listeners.close(graceMs), pool?.stop(graceMs)]);
+      workers?.stopSharing();
       await door?.stop();
     },
   };
@@ -106,7 +106,11 @@ interface PoolParts {
   readonly places: () => NamedPlace[];
 }
 
-function createPool(parts: ServingParts, { server, shares, places }: PoolParts): WorkerPool {
+/** Zones are shared among the processes until `stopSharing` is called. */
+function createPool(
+  parts: ServingParts,
+  { server, shares, places }: PoolParts,
+): { readonly pool: WorkerPool; stopSharing(): void } {
   const { settings, trees, hashes, statistics, layout, log } = parts;
   const treesOf = (mirror: string): Order => ({ kind: 'trees', mirror, trees: trees.get(mirror) ?? null });
   const ledger = new ZoneLedger<object>();
@@ -128,10 +132,10 @@ function createPool(parts: ServingParts, { server, shares, places }: PoolParts):
     shares.told(own);
     for (const [index, worker] of workers.entries()) worker.tell({ kind: 'shares', shares: others[index] ?? [] });
   }
-  setInterval(shareZones, USES_EVERY_MS).unref();
+  const sharing = setInterval(shareZones, USES_EVERY_MS).unref();
   trees.follow((mirror) => pool.ask(treesOf(mirror)));
   hashes.onKnown((mirror, segments) => pool.tell({ kind: 'hashed', mirror, segments }));
-  return pool;
+  return { pool, stopSharing: () => clearInterval(sharing) };
 }
 
 function configuration({ settings, layout }: ServingParts, places: readonly NamedPlace[]): Order {

@@ -28,8 +28,12 @@ export interface Server {
   readonly handler: (req: IncomingMessage, res: ServerResponse) => void;
   /** For the connections of such a server. */
   readonly quick: QuickRoad;
-  /** Answers what a worker has admitted, or refused for `denial`. */
-  readonly passedOn: (req: IncomingMessage, res: ServerResponse, denial: Denial | undefined) => void;
+  /** Answers what a worker has admitted, or refused for a `denial`; `connections` of its client are that worker's. */
+  readonly passedOn: (
+    req: IncomingMessage,
+    res: ServerResponse,
+    known: { readonly denial?: Denial | undefined; readonly connections: number },
+  ) => void;
   /** What has left since this was asked last, by zone. */
   readonly drainUses: () => ZoneUse[];
   /** From now on `/readyz` says 503; clients that follow events are sent away. Downloads go on. */
@@ -86,8 +90,8 @@ export function createServer(deps: ServerDeps, options: ServerOptions = {}): Ser
 
   return {
     handler: handlerOf(deps, (req, res) => refuse(req, res, gate.admission.admit(req, res)) ?? answer(req, res)),
-    passedOn(req, res, denial) {
-      gate.admission.passedOn(req);
+    passedOn(req, res, { denial, connections }) {
+      gate.admission.passedOn(req, connections);
       handlerOf(deps, () => refuse(req, res, denial) ?? answer(req, res))(req, res);
     },
     drainUses: () => gate.admission.drainUses(),

@@ -77,7 +77,7 @@ function addReadingRoutes(app: Express, deps: ControlDeps): void {
   const { store, engine, layout } = deps;
   app.get('/status', (_req, res) => {
     const { file, data } = deps.settings();
-    const [mirrors, images] = [allMirrorStatuses(deps), imageStatuses(deps)];
+    const [mirrors, images] = [allMirrorStatuses({ ...deps, isForAdministrator: true }), imageStatuses(deps)];
     const { version } = deps;
     const workers = deps.workers?.status ?? [];
     const program = { version, pid: process.pid, configuration: file, data };
@@ -146,7 +146,7 @@ function addActingRoutes(app: Express, deps: ControlDeps): void {
 
 /** Of a tree or of images. */
 function statusOf(deps: ControlDeps, name: string): MirrorStatus | ImageStatus | undefined {
-  return mirrorStatus(deps, name) ?? imageStatus(deps, name);
+  return mirrorStatus({ ...deps, isForAdministrator: true }, name) ?? imageStatus(deps, name);
 }
 
 function mirrorOf(req: Request<{ mirror: string }>, deps: ControlDeps): string {

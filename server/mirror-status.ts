@@ -10,7 +10,7 @@ import { VERDICT_SIGNS, type VerdictSign, type VerdictWord } from '../core/verdi
 import type { Store } from '../store/open.js';
 import { growthOf, type Growth } from './growth.js';
 import { schedulePeriod, scheduleWords } from './schedule-words.js';
-import { scrubberFor, type Scrub } from './scrub.js';
+import { scrubberFor, scrubberOf, type Scrub } from './scrub.js';
 
 export interface StatusDeps {
   settings(): Settings;
@@ -18,6 +18,8 @@ export interface StatusDeps {
   readonly engine: EngineView;
   /** Milliseconds since the epoch. */
   clock(): number;
+  /** Whether it is the administrator who asks, who may know the names of all files. */
+  readonly isForAdministrator?: boolean;
 }
 
 /** A sentence as plain text for programs, and in parts for pages that show its moments in their own way. */
@@ -96,9 +98,10 @@ export function publicRun(run: Run, scrub: Scrub): Run {
 
 function statusOf(deps: StatusDeps, mirror: TreeMirror, scrub: Scrub): MirrorStatus {
   const { store, engine } = deps;
-  const ended = store.runs.ended(mirror.name, RECENT_RUNS).map((run) => publicRun(run, scrub));
+  const ofRuns = deps.isForAdministrator === true ? scrub : scrubberOf(deps.settings(), mirror.name, scrub);
+  const ended = store.runs.ended(mirror.name, RECENT_RUNS).map((run) => publicRun(run, ofRuns));
   const good = store.runs.lastGood(mirror.name);
-  const lastGood = good ? publicRun(good, scrub) : null;
+  const lastGood = good ? publicRun(good, ofRuns) : null;
   const live = store.generations.live(mirror.name) ?? null;
   const generations = store.generations.list(mirror.name, RECENT_GENERATIONS);
   const activity = engine.activity(mirror.name);
@@ -127,9 +130,9 @@ function statusOf(deps: StatusDeps, mirror: TreeMirror, scrub: Scrub): MirrorSta
     marker: mirror.marker?.path ?? null,
     upstreamMarker: marked?.markerValue ? { value: marked.markerValue, time: marked.markerTime } : null,
     paused: state.pausedAt === null ? null : { at: state.pausedAt, reason: state.pauseReason ?? '' },
-    running: activity.running && publicRun(activity.running, scrub),
+    running: activity.running && publicRun(activity.running, ofRuns),
     progress: activity.running && activity.progress,
-    queued: activity.queued && publicRun(activity.queued, scrub),
+    queued: activity.queued && publicRun(activity.queued, ofRuns),
     place: activity.place,
     lastRun: ended[0] ?? null,
     lastGood,

@@ -3,7 +3,7 @@ import type { EngineEvent } from '../core/engine.js';
 import { MillpondError } from '../core/errors.js';
 import type { Run, RunProgress, RunStage } from '../core/run.js';
 import { publicRun, type StatusDeps } from './mirror-status.js';
-import { scrubberFor } from './scrub.js';
+import { scrubberOf } from './scrub.js';
 
 /** A run with its stages and, while it is active, its progress. */
 export interface RunDetails extends Run {
@@ -19,7 +19,7 @@ export function runDetails(deps: StatusDeps, id: number): RunDetails {
     throw new MillpondError('not-found', `There is no run "${id}".`, { hint: 'Old runs are removed after a while.' });
   const { running, progress } = deps.engine.activity(run.mirror);
   return {
-    ...publicRun(run, scrubberFor(settings)),
+    ...publicRun(run, scrubberOf(settings, run.mirror)),
     stages: deps.store.runs.stages(id),
     progress: running?.id === id ? progress : null,
   };
@@ -27,10 +27,12 @@ export function runDetails(deps: StatusDeps, id: number): RunDetails {
 
 /** The newest runs of a mirror as the public may see them; those under `before` when it is given. */
 export function publicRuns(deps: StatusDeps, mirror: string, limit: number, before?: number): Run[] {
-  const scrub = scrubberFor(deps.settings());
+  const scrub = scrubberOf(deps.settings(), mirror);
   return deps.store.runs.list(mirror, limit, before).map((run) => publicRun(run, scrub));
 }
 
 export function publicEvent(deps: Pick<StatusDeps, 'settings'>, event: EngineEvent): EngineEvent {
-  return 'run' in event ? { ...event, run: publicRun(event.run, scrubberFor(deps.settings())) } : event;
+  return 'run' in event
+    ? { ...event, run: publicRun(event.run, scrubberOf(deps.settings(), event.run.mirror)) }
+    : event;
 }

@@ -4,7 +4,7 @@ import { digestHeaders } from './derived/digest-headers.js';
 import { formRequest } from './derived/forms.js';
 import { problemOf, type Problem } from './errors.js';
 import { createFileHandler, type FileHandler, type FileResult, type Miss } from './files/handler.js';
-import { sendReady } from './files/short-answer.js';
+import { sendReady, type ReadyAnswer, type Sent } from './files/short-answer.js';
 import type { Admission } from './limits/admission.js';
 import { isRegistryTarget } from './oci/registry.js';
 import { createListingRenderer } from './pages/listing-page.js';
@@ -42,14 +42,13 @@ export function createRoads(deps: FileDeps, { answers, admission }: RoadParts, o
     if (isRegistryTarget(req.url)) return others.images(req, res);
     const result = fileFormAsked(deps, req) ?? files.serve(req, res);
     if (result instanceof Promise) return answerLater(req, res, result);
-    answerMiss(req, res, result);
-    return undefined;
+    return answerMiss(req, res, result);
   }
 
   async function answerLater(req: IncomingMessage, res: ServerResponse, result: Promise<FileResult>): Promise<void> {
     answers.begin(req, res, null);
     try {
-      answerMiss(req, res, await result);
+      await answerMiss(req, res, await result);
     } catch (error) {
       answers.watch(req, res); // what is told of the failure counts as well
       throw error;
@@ -58,14 +57,28 @@ export function createRoads(deps: FileDeps, { answers, admission }: RoadParts, o
     }
   }
 
-  function answerMiss(req: IncomingMessage, res: ServerResponse, result: FileResult): void {
-    if (result.handled) return;
+  function answerMiss(req: IncomingMessage, res: ServerResponse, result: FileResult): Promise<void> | undefined {
+    if (result.handled) return undefined;
     const absence = absenceAnswer(req, result);
-    if (absence) {
-      void sendReady(res, absence);
-      return answers.answered(req, result.status, absence.body?.length ?? 0, result.mirror);
-    }
+    if (absence) return sendAbsence(req, res, { absence, mirror: result.mirror });
     others.page(req, res, result);
+    return undefined;
+  }
+
+  /** Counts what has left of it: its client may go before that. */
+  function sendAbsence(
+    req: IncomingMessage,
+    res: ServerResponse,
+    { absence, mirror }: { absence: ReadyAnswer; mirror: string | undefined },
+  ): Promise<void> | undefined {
+    const count = ({ status, bytes }: Sent): void => answers.answered(req, status, bytes, mirror);
+    const sent = sendReady(res, absence);
+    if (!(sent instanceof Promise)) {
+      count(sent);
+      return undefined;
+    }
+    answers.begin(req, res, null);
+    return sent.then(count);
   }
 
   const quick = createQuickAnswers({ files, admission, answers, log: deps.log });

@@ -21,6 +21,21 @@ export function scrubberFor(settings: Settings): Scrub {
   };
 }
 
+/**
+ * The same for what is said of one mirror: where its files are for some zones alone, nothing that may name one of them is
+ * left. What rsync and verifiers say of files follows a colon, or is in quotes.
+ */
+export function scrubberOf(settings: Settings, mirror: string, scrub: Scrub = scrubberFor(settings)): Scrub {
+  const isForSome = (settings.mirrors.get(mirror)?.read ?? null) !== null;
+  return isForSome ? (text) => withoutNames(scrub(text)) : scrub;
+}
+
+function withoutNames(text: string): string {
+  const end = text.search(/:\s/);
+  const said = end < 0 ? text : `${text.slice(0, end)}.`;
+  return said.replace(/"[^"]*"?/g, '"(a name)"');
+}
+
 /** Longest first, so that a folder inside another keeps its own name. */
 function knownPlaces(settings: Settings): [string, string][] {
   const places: [string, string][] = [

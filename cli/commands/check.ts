@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { loadSettings } from '../../config/load.js';
 import type { Settings } from '../../config/settings.js';
 import { MillpondError } from '../../core/errors.js';
+import { checkCertificates } from '../check/certificates.js';
 import type { CheckResult } from '../check/check-result.js';
 import { checkDataFolder, checkDiskSpace, checkFileSystem, checkRsync } from '../check/machine.js';
 import { checkUpstreams } from '../check/upstreams.js';
@@ -11,7 +12,9 @@ import { table } from '../table.js';
 export function addCheck(program: Command, context: CliContext): void {
   program
     .command('check')
-    .description('check the configuration, rsync, the disk, and that each upstream answers; exit 1 on a problem')
+    .description(
+      'check the configuration, rsync, the disk, certificates, and that each upstream answers; exit 1 on a problem',
+    )
     .action(async () => {
       const results = await checkAll(context.configFile());
       const ok = results.every((result) => result.ok);
@@ -32,6 +35,7 @@ async function checkAll(file: string): Promise<CheckResult[]> {
     await checkDataFolder(settings.data),
     await checkFileSystem(settings),
     await checkDiskSpace(settings),
+    ...(await checkCertificates(settings, Date.now())),
     // without rsync each of them would only say so again
     ...(rsync.ok ? await checkUpstreams(settings) : []),
   ];

@@ -62,6 +62,8 @@ interface Door {
   counted: Counted | null;
   /** Whether its end is listened for. */
   isWatched: boolean;
+  /** Of its client, counted by the process that has passed it on. */
+  connectionsElsewhere: number;
 }
 
 /** What a connection, or a request through a proxy, counts to. */
@@ -106,17 +108,19 @@ export class Admission {
     return this.#paceFor(client)?.takeNow(bytes) ?? true;
   }
 
-  /** A request that another process has admitted is paced, and counts for nothing here. */
-  passedOn({ socket }: IncomingMessage): void {
-    if (!this.#doors.has(socket)) this.#open(socket);
+  /** A request that another process has admitted is paced, and counts for nothing here: its client's `connections` are there. */
+  passedOn({ socket }: IncomingMessage, connections: number): void {
+    const door = this.#doors.get(socket) ?? this.#open(socket);
+    door.connectionsElsewhere = connections;
   }
 
-  /** What a client uses now; its zone's clients that download are counted with it. */
-  usage(client: Client): { connections: number; zoneConnections: number; activeClients: number } {
+  /** What a client uses now who asks on `socket`; its zone's clients that download are counted with it. */
+  usage(client: Client, socket?: Socket): { connections: number; zoneConnections: number; activeClients: number } {
     const zone = this.#zones.get(client.zone);
     const elsewhere = this.#elsewhere(client.zone);
+    const door = socket && this.#doors.get(socket);
     return {
-      connections: zone?.knownClient(client.key)?.connections ?? 0,
+      connections: (zone?.knownClient(client.key)?.connections ?? 0) + (door?.connectionsElsewhere ?? 0),
       zoneConnections: (zone?.connections ?? 0) + elsewhere.connections,
       activeClients: (zone?.budget.activeClients ?? 0) + elsewhere.clients,
     };
@@ -163,7 +167,7 @@ export class Admission {
   }
 
   #open(socket: Socket): Door {
-    const door: Door = { freeUnder: null, counted: null, isWatched: false };
+    const door: Door = { freeUnder: null, counted: null, isWatched: false, connectionsElsewhere: 0 };
     this.#doors.set(socket, door);
     setPacer(socket, this.#paceOf);
     return door;

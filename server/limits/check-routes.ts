@@ -11,7 +11,7 @@ import { clientReport, reportFacts, reportText } from './client-report.js';
 export function checkRoutes(deps: ServerDeps, parts: { clientOf: ClientOf; admission: Admission }): Router {
   const router = Router();
   const answer = (twin: Twin | null, req: Request, res: Response): void => {
-    const report = clientReport(parts.clientOf(req), parts.admission);
+    const report = clientReport(parts.clientOf(req), req.socket, parts.admission);
     const page = {
       isPersonal: true,
       html: () => {

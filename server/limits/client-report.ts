@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { formatBytes, formatCount } from '../../core/units.js';
 import type { ZoneLimits } from '../../core/zone.js';
 import type { Client } from '../clients/client-finder.js';
@@ -23,13 +24,15 @@ export interface ClientReport {
   readonly closedMirrors: readonly string[];
 }
 
+/** Of a client that asks on `socket`. */
 export function clientReport(
   client: Client,
+  socket: Socket,
   admission: Pick<Admission, 'limitsOf' | 'usage' | 'closedTo'>,
 ): ClientReport {
   const { address, family, zone, key, isProxied } = client;
   const limits = admission.limitsOf(zone);
-  const { connections, zoneConnections, activeClients } = admission.usage(client);
+  const { connections, zoneConnections, activeClients } = admission.usage(client, socket);
   const share = limits.rate === null ? Infinity : limits.rate / Math.max(1, activeClients);
   const expected = Math.min(share, limits.client.rate ?? Infinity);
   return {

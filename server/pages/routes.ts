@@ -8,7 +8,7 @@ import { publicOrigin } from '../oci/public-address.js';
 import { allMirrorStatuses, publicRun, RECENT_GENERATIONS, RECENT_RUNS, type MirrorStatus } from '../mirror-status.js';
 import { publicRuns, runDetails } from '../public-view.js';
 import { sendPage, type Twin } from '../respond.js';
-import { scrubberFor } from '../scrub.js';
+import { scrubberOf } from '../scrub.js';
 import type { ServerDeps } from '../server-deps.js';
 import { partTraffic } from '../statistics/figures.js';
 import { assetUrl, sendAsset } from './assets.js';
@@ -132,7 +132,7 @@ function lastChange(deps: ServerDeps, { published }: MirrorStatus, runs: readonl
   const recent = runs.find(({ outcome }) => outcome === 'updated');
   if (recent || !published?.runId) return recent ?? null;
   const made = deps.store.runs.get(published.runId);
-  return made ? publicRun(made, scrubberFor(deps.settings())) : null;
+  return made ? publicRun(made, scrubberOf(deps.settings(), made.mirror)) : null;
 }
 
 async function answerRun(deps: ServerDeps, logs: RunLogs, req: PathOf<'mirror' | 'id'>, res: Response): Promise<void> {

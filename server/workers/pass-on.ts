@@ -1,10 +1,8 @@
 import { request as send, type IncomingMessage, type ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream';
-import type { Denial } from '../limits/admission.js';
-import { PEER_FIELD, peerField } from './peer-field.js';
+import { PEER_FIELD, peerField, type PassedOn } from './peer-field.js';
 
-/** `denial`: why the request is to be refused. */
-export type PassOn = (request: IncomingMessage, response: ServerResponse, denial?: Denial) => void;
+export type PassOn = (request: IncomingMessage, response: ServerResponse, known: PassedOn) => void;
 
 /** Of one connection only (RFC 9110 section 7.6.1); a body that comes in chunks goes on in chunks. */
 const OF_THE_CONNECTION = new Set([
@@ -18,10 +16,10 @@ const OF_THE_ANSWER = new Set(['connection', 'keep-alive', 'transfer-encoding', 
  * Bodies flow both ways as fast as they are taken; when one end breaks, so does the other.
  */
 export function passOnTo(path: string, log: { warn(details: object, message: string): void }): PassOn {
-  return (request, response, denial) => {
+  return (request, response, known) => {
     const { method, url, rawHeaders } = request;
     // one connection a request: to the main process it is that of the client; kept open, an early answer is not lost
-    const own = ['Connection', 'keep-alive', PEER_FIELD, peerField(request, denial)];
+    const own = ['Connection', 'keep-alive', PEER_FIELD, peerField(request, known)];
     const headers = [...without(rawHeaders, OF_THE_CONNECTION), ...own];
     const asked = send({ socketPath: path, method, path: url, headers, agent: false, setHost: false });
     let answer: IncomingMessage | undefined;

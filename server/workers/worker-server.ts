@@ -1,7 +1,8 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createRoads, handlerOf } from '../roads.js';
 import type { Server } from '../app.js';
 import { clientFinder } from '../clients/client-finder.js';
-import { Admission, type SharedZones } from '../limits/admission.js';
+import { Admission, type Denial, type SharedZones } from '../limits/admission.js';
 import { createQuickRoad } from '../quick/quick-road.js';
 import type { FileDeps } from '../server-deps.js';
 import { HttpAnswers } from '../statistics/http-answers.js';
@@ -17,14 +18,18 @@ export function createWorkerServer(
   const clientOf = clientFinder(settings);
   const admission = new Admission({ settings, clock, clientOf, shared });
   const answers = new HttpAnswers({ statistics, accessLog, clientOf, clock });
+  function pass(request: IncomingMessage, response: ServerResponse, denial?: Denial): undefined {
+    const { connections } = admission.usage(clientOf(request));
+    passOn(request, response, { denial, connections });
+  }
   const roads = createRoads(
     deps,
     { answers, admission },
-    { images: (req, res) => void passOn(req, res), page: (req, res) => passOn(req, res) },
+    { images: (req, res) => pass(req, res), page: (req, res) => pass(req, res) },
   );
   const handler = handlerOf(deps, (req, res) => {
     const denial = admission.admit(req, res);
-    return denial ? void passOn(req, res, denial) : roads.answer(req, res);
+    return denial ? pass(req, res, denial) : roads.answer(req, res);
   });
   return { handler, quick: createQuickRoad(roads.quick), drainUses: () => admission.drainUses() };
 }

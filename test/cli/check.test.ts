@@ -1,14 +1,18 @@
 import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { checkCertificates } from '../../cli/check/certificates.js';
 import { checkDataFolder, checkDiskSpace, checkFileSystem, checkRsync } from '../../cli/check/machine.js';
+import type { CheckResult } from '../../cli/check/check-result.js';
 import { checkUpstreams } from '../../cli/check/upstreams.js';
 import type { Settings } from '../../config/settings.js';
 import type { TreeMirror } from '../../core/mirror.js';
 import { testMirror, testSettings } from '../fixtures/engine.js';
+import { makeCertificate, type CertificateFiles } from '../fixtures/certificates.js';
 import { startSilentUpstream } from '../fixtures/hanging-upstream.js';
 import { startDaemon, type Daemon, type DaemonOptions } from '../fixtures/rsync-daemon.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
+import { tcp } from '../server/listening/scene.js';
 import { command } from './scene.js';
 
 const TRACE = { path: 'project/trace/master', parser: 'date-line' } as const;
@@ -162,6 +166,52 @@ describe('checkFileSystem', () => {
   it('accepts mirrors that do not exist yet', async () => {
     const settings = testSettings(await tempFolder(), [testMirror({ name: 'pond', upstreams: ['/x/'] })]);
     expect(await checkFileSystem(settings)).toMatchObject({ ok: true });
+  });
+});
+
+describe('checkCertificates', () => {
+  const DAY = 86_400_000;
+
+  async function results(certificates: readonly CertificateFiles[], now = Date.now()): Promise<CheckResult[]> {
+    const { listen } = testSettings(await tempFolder(), []);
+    const https = { ...tcp('127.0.0.1', 443), certificates, hsts: null };
+    return checkCertificates({ listen: { ...listen, https: [https, https] } }, now);
+  }
+
+  it('tells until when each holds, once', async () => {
+    const folder = await tempFolder();
+    const [one, two] = [await makeCertificate(folder, 'one'), await makeCertificate(folder, 'two')];
+    const found = await results([one, two]);
+    expect(found.map(({ check, ok, remedy }) => [check, ok, remedy])).toEqual([
+      ['certificate', true, ''],
+      ['certificate', true, ''],
+    ]);
+    expect(found[0]?.text).toMatch(/^".*one\.crt" holds until \d{4}-\d\d-\d\d \d\d:\d\d UTC, 0 days$/);
+  });
+
+  it('finds what has expired, and what does not hold yet', async () => {
+    const files = await makeCertificate(await tempFolder(), 'one');
+    expect(await results([files], Date.now() + 2 * DAY)).toMatchObject([
+      { ok: false, text: expect.stringMatching(/has expired \d{4}-/) as string },
+    ]);
+    expect(await results([files], Date.now() - 2 * DAY)).toMatchObject([
+      { ok: false, text: expect.stringMatching(/holds from \d{4}-.* on only/) as string },
+    ]);
+  });
+
+  it('finds files that cannot be used, and a key of another certificate', async () => {
+    const folder = await tempFolder();
+    const [one, two] = [await makeCertificate(folder, 'one'), await makeCertificate(folder, 'two')];
+    const found = await results([
+      { ...one, cert: join(folder, 'none') },
+      { ...one, key: two.key },
+      { ...one, cert: one.key },
+    ]);
+    expect(found.map(({ ok }) => ok)).toEqual([false, false, false]);
+    expect(found[0]?.text).toContain('none" cannot be read');
+    expect(found[1]?.text).toContain('holds no private key of this certificate');
+    expect(found[2]?.text).toContain('holds no certificate');
+    expect(found.every(({ remedy }) => remedy !== '')).toBe(true);
   });
 });
 

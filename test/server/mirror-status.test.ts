@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { StatusDeps } from '../../server/mirror-status.js';
 import { allMirrorStatuses, mirrorStatus, summaryOf } from '../../server/mirror-status.js';
+import { publicEvent, publicRuns, runDetails } from '../../server/public-view.js';
 import { addGeneration, addRun, HOUR, IDLE, makeMirror, NOW, openScene, type Scene } from './scene.js';
 
 describe('mirrorStatus', () => {
@@ -61,6 +62,21 @@ describe('mirrorStatus', () => {
     const text = JSON.stringify(mirrorStatus(deps, 'fresh'));
     for (const secret of [scene.folder, '/archive/pub', 'backup@', 'me@', 'me:pw']) expect(text).not.toContain(secret);
     expect(text).toContain('(data)/mirrors');
+  });
+
+  it('names no file of a mirror that some zones alone may read, but to the administrator', () => {
+    const named = 'The new tree failed verification: "secret/a.deb" leads out of the tree.';
+    const rsync = 'Some files could not be transferred (rsync exit code 23): cannot delete secret/b.deb';
+    for (const message of [named, rsync, 'A change of "secret/c.deb" cannot be read.']) {
+      scene.settings = { ...scene.settings, mirrors: new Map([['fresh', makeMirror('fresh', { read: ['campus'] })]]) };
+      const run = addRun(scene, 'fresh', { outcome: 'quarantined', message });
+      const event = publicEvent(deps, { type: 'run.ended', mirror: 'fresh', run });
+      const told = [mirrorStatus(deps, 'fresh'), runDetails(deps, run.id), publicRuns(deps, 'fresh', 5), event];
+      expect(JSON.stringify(told)).not.toContain('secret');
+      expect(JSON.stringify(mirrorStatus({ ...deps, isForAdministrator: true }, 'fresh'))).toContain('secret');
+      scene.settings = { ...scene.settings, mirrors: new Map([['fresh', makeMirror('fresh')]]) };
+      expect(runDetails(deps, run.id).message).toBe(message);
+    }
   });
 
   it('shows progress only of a run that is active', () => {

@@ -114,6 +114,9 @@ describe('limits of zones with workers', () => {
     const refused = await read(url);
     expect(refused.status).toBe(429);
     expect(refused.text).toContain('zones.public.client.connections');
+    await slow.shift()?.finish();
+    const check = async (): Promise<string> => (await read(`${program.url}/check.txt`)).text;
+    await expect.poll(check, PATIENT).toContain('Connections for you: 3, 3 in use');
     await Promise.all(slow.map((download) => download.finish()));
     await expect.poll(async () => (await read(url)).status, PATIENT).toBe(200);
     const refusals = 'mirror_refused_total{rule="connections",zone="public"}';

@@ -32,6 +32,7 @@ describe('/stats', () => {
     const text = await page();
     expect(text).toContain('Nothing was asked for in the last 24 hours.');
     expect(text).not.toContain('<svg role="img"');
+    expect(text).not.toContain('last column');
   });
 
   it('tells in words, charts and tables what was sent to whom', async () => {

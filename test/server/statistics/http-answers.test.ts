@@ -1,4 +1,5 @@
-import { request as httpRequest, type ClientRequest } from 'node:http';
+import { request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
 import request from 'supertest';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { TrafficIncrements } from '../../../core/traffic.js';
@@ -58,6 +59,22 @@ describe('HttpAnswers', () => {
     });
     await request(scene.http).get('/debian/other').expect(500);
     expect(rowsOf(scene.statistics.drain())).toEqual([['/ public v4 http 5xx', 1, 0]]);
+  });
+
+  it('counts nothing of what its client did not wait for', async () => {
+    const socket = connect(Number(new URL(scene.url).port), '127.0.0.1').pause();
+    const ask = (path: string): string => `GET /debian/${path} HTTP/1.1\r\nHost: pond\r\n\r\n`;
+    const asked = new Promise<void>((resolve) => {
+      scene.http.on('request', ({ url }: IncomingMessage) => url === '/debian/absent' && resolve());
+    });
+    socket.write(ask('large.iso') + ask('absent'));
+    await asked;
+    socket.destroy();
+    const ofAbsent: unknown[] = [];
+    await expect
+      .poll(() => ofAbsent.push(...rowsOf(scene.statistics.drain()).filter((row) => String(row).includes('4xx'))))
+      .toBe(1);
+    expect(ofAbsent).toEqual([['debian public v4 http 4xx', 1, 0]]);
   });
 
   it('counts a download while it runs, once, and only what has left', async () => {

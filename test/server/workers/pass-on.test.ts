@@ -15,7 +15,7 @@ const LARGE = 20_000_000;
 async function startBoth(handler: RequestListener): Promise<{ port: number; main: Server; warned: () => number }> {
   const path = join(await tempFolder(), 'workers.sock');
   const main = createServer((req, res) => {
-    const denial = takePeerField(req);
+    const { denial } = takePeerField(req);
     if (denial) res.writeHead(429).end();
     else handler(req, res);
   });
@@ -23,7 +23,9 @@ async function startBoth(handler: RequestListener): Promise<{ port: number; main
   await once(main, 'listening');
   const warn = vi.fn();
   const passOn = passOnTo(path, { warn });
-  const worker = createServer((req, res) => passOn(req, res.setHeader('X-Of-The-Listener', 'kept')));
+  const worker = createServer((req, res) =>
+    passOn(req, res.setHeader('X-Of-The-Listener', 'kept'), { connections: 3 }),
+  );
   worker.listen(0, '127.0.0.1');
   await once(worker, 'listening');
   onTestFinished(() => {
