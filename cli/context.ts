@@ -21,6 +21,8 @@ export interface CliIo {
   readonly isTTY: boolean;
   readonly cwd: string;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Asks a person at a terminal for one line; null or missing where there is none. */
+  readonly ask?: ((question: string) => Promise<string>) | null;
   /** Where signals come from; this process unless told. */
   readonly signals?: SignalSource;
   /** Milliseconds since the epoch. */
@@ -41,6 +43,7 @@ export class CliContext {
   readonly signals: SignalSource;
   readonly clock: () => number;
   readonly exitNow: (code: number) => void;
+  readonly ask: ((question: string) => Promise<string>) | null;
 
   constructor(
     readonly io: CliIo,
@@ -48,6 +51,7 @@ export class CliContext {
   ) {
     this.signals = io.signals ?? process;
     this.clock = io.clock ?? Date.now;
+    this.ask = io.ask ?? null;
     this.exitNow = io.exitNow ?? ((code) => process.exit(code));
   }
 

@@ -1,6 +1,9 @@
+import { once } from 'node:events';
+import { createInterface } from 'node:readline/promises';
 import { Command, CommanderError } from 'commander';
 import { MillpondError } from '../core/errors.js';
 import { packageVersion } from '../platform/package-root.js';
+import { addAdd } from './commands/add.js';
 import { addCancel } from './commands/cancel.js';
 import { addCheck } from './commands/check.js';
 import { addFront } from './commands/front.js';
@@ -8,6 +11,7 @@ import { addImages } from './commands/images.js';
 import { addInit } from './commands/init.js';
 import { addLogs } from './commands/logs.js';
 import { addPause } from './commands/pause.js';
+import { addPresets } from './commands/presets.js';
 import { addQuickstart } from './commands/quickstart.js';
 import { addReload } from './commands/reload.js';
 import { addRestartWorkers } from './commands/restart-workers.js';
@@ -23,8 +27,8 @@ import { printable } from './printable.js';
 
 /** In the order in which the help lists them. */
 const COMMANDS = [
-  ...[addServe, addQuickstart, addInit, addCheck, addSchema, addStatus, addSync, addCancel, addPause, addResume],
-  ...[addLogs, addRollback, addReload, addRestartWorkers, addImages, addToken, addFront],
+  ...[addServe, addQuickstart, addInit, addPresets, addAdd, addCheck, addSchema, addStatus, addSync, addCancel],
+  ...[addPause, addResume, addLogs, addRollback, addReload, addRestartWorkers, addImages, addToken, addFront],
 ] as const;
 
 const USAGE_EXIT = 2;
@@ -79,5 +83,17 @@ function internalMessage(error: unknown): string {
 
 function ownProcess(): CliIo {
   const { stdout, stderr, env } = process;
-  return { stdout, stderr, isTTY: stdout.isTTY, cwd: process.cwd(), env };
+  const ask = process.stdin.isTTY && stderr.isTTY ? askOnTerminal : null;
+  return { stdout, stderr, isTTY: stdout.isTTY, cwd: process.cwd(), env, ask };
+}
+
+/** The answer to a question on a terminal; none at its end (Ctrl-D, Ctrl-C). */
+async function askOnTerminal(question: string): Promise<string> {
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  const closed = once(lines, 'close').then(() => '');
+  try {
+    return await Promise.race([lines.question(question).catch(() => ''), closed]);
+  } finally {
+    lines.close();
+  }
 }

@@ -5,6 +5,7 @@ import { dottedPath, errorMap, problemsOf } from './problems.js';
 import { resolveSettings, resolveProblems } from './resolve.js';
 import { schema } from './schema.js';
 import type { Settings } from './settings.js';
+import { withPresets } from './use-preset.js';
 import { readYaml } from './yaml-document.js';
 
 /** Largest configuration, in bytes. */
@@ -30,8 +31,10 @@ export function parseSettings(text: string, file: string): Settings {
   const document = readYaml(text);
   if ('problems' in document) throw invalid(path, document.problems);
   if (document.value === undefined) throw invalid(path, ['it holds nothing but comments']);
-  const checked = schema.safeParse(document.value, { error: errorMap });
-  const problems = checked.success ? resolveProblems(checked.data, path) : problemsOf(checked.error.issues);
+  const { value, problems: ofPresets } = withPresets(document.value);
+  const checked = schema.safeParse(value, { error: errorMap });
+  const problems = [...ofPresets, ...(checked.success ? [] : problemsOf(checked.error.issues))];
+  if (checked.success && problems.length === 0) problems.push(...resolveProblems(checked.data, path));
   if (checked.success && problems.length === 0) return resolveSettings(checked.data, path);
   const located = problems.map((problem) => ({ ...problem, line: document.lineOf(problem.path) ?? 0 }));
   located.sort((a, b) => a.line - b.line);

@@ -5,8 +5,12 @@ import { parseUpstream } from '../core/upstream.js';
 import * as field from './fields.js';
 import { zoneName } from './image-problems.js';
 import * as problem from './mirror-problems.js';
+import { value as choice } from './preset-problems.js';
 import { stageOptionProblem } from './stage-options.js';
 import * as target from './target-schema.js';
+
+/** What an operator can be asked to confirm before a mirror of a preset is begun. */
+export const CONFIRMATIONS = ['closed', 'discouraged', 'registration', 'private-only'] as const;
 
 const PATTERN_EXAMPLES = ['*-arm64*', '/dists/experimental/'];
 
@@ -93,20 +97,45 @@ const guard = field
   .prefault({})
   .meta({ description: 'Limits that hold a run back until a person decides.' });
 
-/** One mirror as it is written. Only `upstream`, and `schedule` or `every`, must be given. */
+/** What ties a mirror to what is known about its upstream. */
+const ofPreset = {
+  preset: field
+    .text({
+      description:
+        'Name of an upstream that Millpond knows (`millpond presets`): keys that are not given come from there.',
+      examples: ['debian'],
+    })
+    .optional(),
+  select: z
+    .record(z.string(), field.textList({ description: 'What is chosen of it.' }, choice, 1))
+    .optional()
+    .meta({
+      description: 'Which parts are mirrored, by the selections of the preset. Default: all of it.',
+      examples: [{ arch: ['amd64'], suites: ['trixie'] }],
+    }),
+  confirmed: z
+    .array(z.enum(CONFIRMATIONS))
+    .prefault([])
+    .meta({ description: 'What the preset asks to be confirmed, and an operator has confirmed.' }),
+};
+
+/** One mirror as it is written. Only `upstream`, and `schedule` or `every`, must be given, and not with every preset. */
 export const mirror = field
   .section({
     ...target.words,
-    upstream: field.textList(
-      {
-        description:
-          'Where it comes from; a list is tried in order. rsync://[user@]host[:port]/module/, host::module/, ' +
-          'user@host:folder/ (ssh), /folder/ or ./folder/.',
-        examples: ['rsync://ftp.example.org/debian/'],
-      },
-      problem.upstream,
-      1,
-    ),
+    ...ofPreset,
+    upstream: field
+      .textList(
+        {
+          description:
+            'Where it comes from; a list is tried in order. rsync://[user@]host[:port]/module/, host::module/, ' +
+            'user@host:folder/ (ssh), /folder/ or ./folder/.',
+          examples: ['rsync://ftp.example.org/debian/'],
+        },
+        problem.upstream,
+        1,
+      )
+      .optional(),
     ssh_key: field
       .text({ description: 'Private key for ssh upstreams.', examples: ['./keys/debian'] }, problem.keyFile)
       .optional(),
@@ -119,6 +148,15 @@ export const mirror = field
         {
           description: 'rsync patterns that are never mirrored; what matches is removed.',
           examples: [PATTERN_EXAMPLES],
+        },
+        problem.pattern,
+      )
+      .prefault([]),
+    protect: field
+      .textList(
+        {
+          description: 'rsync patterns of what stays in the tree although upstream does not have it.',
+          examples: [['/project/trace/mirror.example.edu']],
         },
         problem.pattern,
       )
@@ -178,6 +216,9 @@ export const mirrors = z.record(z.string(), mirror).superRefine(
 /** What only several keys together tell. Runs on mirrors with other problems too: nothing is known to be right. */
 function checkTogether(value: Partial<RawMirror>, context: z.RefinementCtx): void {
   const complain = (path: string, message: string): void => context.addIssue({ code: 'custom', message, path: [path] });
+  if (value.upstream === undefined) complain('upstream', missingUpstream(value.preset));
+  if (value.select !== undefined && value.preset === undefined)
+    complain('select', 'has a meaning only beside "preset"');
   target.checkRhythm(value, complain);
   const kinds = upstreamKinds(value.upstream);
   if (!kinds) return;
@@ -185,6 +226,11 @@ function checkTogether(value: Partial<RawMirror>, context: z.RefinementCtx): voi
     complain('password', 'is for rsync daemons, and no upstream is one; ssh takes "ssh_key"');
   for (const key of ['ssh_key', 'ssh_port'] as const)
     if (value[key] !== undefined && !kinds.has('ssh')) complain(key, 'is for ssh, and no upstream uses it');
+}
+
+function missingUpstream(preset: string | undefined): string {
+  if (preset === undefined) return 'is missing';
+  return `is missing: the preset names no single source that is open to all; millpond presets ${preset} tells which there are`;
 }
 
 function upstreamKinds(upstreams: unknown): Set<string> | undefined {

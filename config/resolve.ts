@@ -5,11 +5,13 @@ import { parseUpstream } from '../core/upstream.js';
 import { imageConflicts } from './image-conflicts.js';
 import { listenProblems, resolveListen } from './listen-schema.js';
 import { stageName, type RawMirror, type RawStage } from './mirror-schema.js';
+import { findPreset } from './presets.js';
 import type { Problem } from './problems.js';
 import { resolveImages } from './resolve-images.js';
 import type { RawSettings } from './schema.js';
 import type { Settings } from './settings.js';
 import { resolveTarget } from './target-schema.js';
+import { selectionRules } from './use-preset.js';
 import { resolveZones, zoneConflicts } from './zones.js';
 
 /**
@@ -36,7 +38,7 @@ export function resolveProblems(raw: RawSettings, file: string): Problem[] {
   const data = resolve(dirname(file), raw.data);
   if (data === '/') return [{ path: ['data'], sentence: '"/" is not a data folder: choose one of its own' }];
   const ownFolder = Object.entries(raw.mirrors).flatMap(([name, mirror]) =>
-    mirror.upstream.flatMap((text): Problem[] => {
+    (mirror.upstream ?? []).flatMap((text): Problem[] => {
       const folder = absoluteUpstream(text, file);
       if (!folder.startsWith('/') || !`${data}/`.startsWith(folder)) return [];
       return [{ path: ['mirrors', name, 'upstream'], sentence: `"${folder}" holds the data folder "${data}" itself` }];
@@ -91,15 +93,21 @@ export function resolveSettings(raw: RawSettings, file: string): Settings {
 
 function resolveMirror(name: string, raw: RawMirror, file: string): TreeMirror {
   const { password } = raw;
+  const preset = raw.preset === undefined ? null : findPreset(raw.preset);
   return {
     ...resolveTarget(name, raw),
     kind: 'rsync',
-    upstreams: raw.upstream.map((text) => absoluteUpstream(text, file)),
+    preset: preset?.id ?? null,
+    selected: raw.select ?? {},
+    confirmed: raw.confirmed,
+    upstreams: (raw.upstream ?? []).map((text) => absoluteUpstream(text, file)),
     sshKey: raw.ssh_key === undefined ? null : resolve(dirname(file), raw.ssh_key),
     sshPort: raw.ssh_port ?? null,
     password: password === undefined ? null : resolvePassword(password, file),
     stages: raw.stages === 'apt' ? APT_STAGES : raw.stages === 'one' ? ONE_STAGE : raw.stages.map(resolveStage),
     exclude: raw.exclude,
+    selection: preset ? selectionRules(preset, raw.select ?? {}) : [],
+    protect: raw.protect,
     publish: raw.publish,
     marker: raw.marker ?? null,
     maxDelete: raw.guard.max_delete,

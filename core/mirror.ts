@@ -40,12 +40,24 @@ export interface MarkerRule {
   readonly parser: MarkerParser;
 }
 
+/** One rule of a selection of parts: whether what the rsync pattern matches is mirrored. */
+export interface SelectionRule {
+  readonly show: boolean;
+  readonly pattern: string;
+}
+
 /** Where a secret is kept. The value is read when it is needed and never stored. */
 export type SecretRef = { readonly file: string } | { readonly env: string };
 
 /** A mirror of a tree of files as the operator configured it, all defaults filled in, all paths absolute. */
 export interface TreeMirror extends SyncTarget {
   readonly kind: 'rsync';
+  /** Name of the preset that completes it, or null. */
+  readonly preset: string | null;
+  /** What is chosen of each selection of the preset, by its name; a selection that is missing is all of it. */
+  readonly selected: Readonly<Record<string, readonly string[]>>;
+  /** What the preset asks to be confirmed, and was: `closed`, `registration` ... */
+  readonly confirmed: readonly string[];
   /** Tried in order; never contain a password. */
   readonly upstreams: readonly string[];
   readonly sshKey: string | null;
@@ -55,6 +67,10 @@ export interface TreeMirror extends SyncTarget {
   readonly stages: readonly Stage[];
   /** rsync patterns that are never mirrored; what matches is removed from the tree. */
   readonly exclude: readonly string[];
+  /** In order; the first that matches decides, and what none matches is mirrored. */
+  readonly selection: readonly SelectionRule[];
+  /** rsync patterns of what is never deleted although upstream does not have it. */
+  readonly protect: readonly string[];
   readonly publish: 'slots' | 'in-place';
   readonly marker: MarkerRule | null;
   /** Share (0 to 1) of the published files that one run may delete before it is held for a person. */

@@ -104,7 +104,8 @@ function dataFolderRemedy(error: unknown): string {
   }
 }
 
-async function nearestExisting(path: string): Promise<string> {
+/** The folder itself, or the nearest above it that exists. */
+export async function nearestExisting(path: string): Promise<string> {
   for (let folder = path; ; folder = dirname(folder)) {
     const isMissing = await stat(folder).then(
       () => false,

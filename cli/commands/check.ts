@@ -5,6 +5,7 @@ import { MillpondError } from '../../core/errors.js';
 import { checkCertificates } from '../check/certificates.js';
 import type { CheckResult } from '../check/check-result.js';
 import { checkDataFolder, checkDiskSpace, checkFileSystem, checkRsync } from '../check/machine.js';
+import { checkPresets } from '../check/presets.js';
 import { checkUpstreams } from '../check/upstreams.js';
 import type { CliContext } from '../context.js';
 import { table } from '../table.js';
@@ -36,6 +37,7 @@ async function checkAll(file: string): Promise<CheckResult[]> {
     await checkFileSystem(settings),
     await checkDiskSpace(settings),
     ...(await checkCertificates(settings, Date.now())),
+    ...checkPresets(settings),
     // without rsync each of them would only say so again
     ...(rsync.ok ? await checkUpstreams(settings) : []),
   ];

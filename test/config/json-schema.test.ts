@@ -70,7 +70,7 @@ describe('jsonSchema', () => {
     const { properties } = jsonSchema() as Node;
     expect(jsonSchema()).toMatchObject({ additionalProperties: false });
     expect(properties?.['sync']).toMatchObject({ additionalProperties: false });
-    expect(properties?.['mirrors']?.additionalProperties).toMatchObject({ required: ['upstream'] });
+    expect(properties?.['mirrors']?.additionalProperties).toMatchObject({ additionalProperties: false });
   });
 });
 

@@ -67,13 +67,15 @@ function sshCommand(mirror: TreeMirror, knownHosts: string): string {
 }
 
 /**
- * What the mirror never wants is hidden from the transfer, so that it is removed here as well; what a stage leaves
- * out is excluded, so that the stage neither fetches nor deletes it. Leftovers of upstream's own transfers never come.
+ * What the mirror never wants is hidden from the transfer, so that it is removed here as well, unless it is protected;
+ * what a stage leaves out is excluded, so that the stage neither fetches nor deletes it. Leftovers of upstream's own transfers never come.
  */
 function filters(mirror: TreeMirror, stage: Stage): string[] {
   return [
     `--filter=H ${PARTIAL_FOLDER}`,
+    ...mirror.protect.map((pattern) => `--filter=P ${pattern}`),
     ...mirror.exclude.map((pattern) => `--filter=H ${pattern}`),
+    ...mirror.selection.map(({ show, pattern }) => `--filter=${show ? 'S' : 'H'} ${pattern}`),
     ...stage.include.map((pattern) => `--filter=+ ${pattern}`),
     ...stage.exclude.map((pattern) => `--filter=- ${pattern}`),
   ];
