@@ -74,18 +74,13 @@ const provenance = field.section({
   date: field.text({ description: 'When it was read, where not at the date of the preset.' }, problem.date).optional(),
 });
 
-/** Keys of a mirror that a preset may have and this program does not know yet. */
-const LATER = ['heartbeat', 'origin', 'wait_while', 'pace', 'trace', 'file_list', 'verify', 'keep'].filter(
-  (key) => !(key in mirror.shape),
-);
+/** Keys of a mirror that a preset may have in a form that this program does not know yet: they are left out then. */
+const LATER = ['marker', 'heartbeat', 'origin', 'wait_while', 'pace', 'trace', 'file_list', 'verify', 'guard', 'keep'];
 
 /** A partial entry of `mirrors:`, by the very rules that hold there. */
 const partialMirror = z
   .record(z.string(), z.unknown())
-  .transform((section) => Object.fromEntries(Object.entries(section).filter(([key]) => !LATER.includes(key))))
-  .transform(({ marker, ...rest }) =>
-    marker !== undefined && mirror.shape.marker.safeParse(marker).success ? { ...rest, marker } : rest,
-  )
+  .transform((section) => Object.fromEntries(Object.entries(section).filter(([key, value]) => isKnown(key, value))))
   .superRefine((section, context) => {
     const filled = {
       upstream: 'rsync://host/module/',
@@ -96,6 +91,12 @@ const partialMirror = z
     for (const { path, sentence } of checked.success ? [] : problemsOf(checked.error.issues))
       context.addIssue({ code: 'custom', message: sentence, path: [...path] });
   });
+
+function isKnown(key: string, value: unknown): boolean {
+  if (!LATER.includes(key)) return true;
+  const rule = (mirror.shape as Readonly<Record<string, z.ZodType>>)[key];
+  return rule?.safeParse(value).success === true;
+}
 
 /** What is known about an upstream, and how Millpond mirrors it. */
 export const presetSchema = field.section({

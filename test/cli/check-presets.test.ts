@@ -1,0 +1,46 @@
+import { describe, expect, it } from 'vitest';
+import { checkPresets } from '../../cli/check/presets.js';
+import { parseSettings } from '../../config/load.js';
+
+function checked(...lines: string[]) {
+  const text = ['mirrors:', '  m:', ...lines.map((line) => `    ${line}`)].join('\n');
+  return checkPresets(parseSettings(text, '/x/millpond.yaml'));
+}
+
+describe('checkPresets', () => {
+  it('says nothing of a mirror without a preset', () => {
+    expect(checked('upstream: /srv/x/', 'every: 1h')).toEqual([]);
+  });
+
+  it('tells what the project asks of a mirror that keeps to its rules', () => {
+    const [found, ...rest] = checked('preset: rocky');
+    expect(rest).toEqual([]);
+    expect(found).toMatchObject({ check: 'm', ok: true, remedy: '' });
+    expect(found?.text).toBe('keeps to the preset "rocky"\nasked of a mirror: A connection of 1 Gbit/s.');
+  });
+
+  it('wants to be confirmed what the project does not want', () => {
+    const [found] = checked('preset: apache');
+    expect(found).toMatchObject({
+      ok: false,
+      text: 'Apache Software Foundation is closed, and that was not confirmed',
+    });
+    expect(found?.remedy).toContain('confirmed: [closed, private-only]');
+    expect(checked('preset: apache', 'confirmed: [closed]')[0]?.ok).toBe(false);
+    expect(checked('preset: apache', 'confirmed: [closed, private-only]')[0]?.ok).toBe(true);
+  });
+
+  it('finds a source that is forbidden, however it is written', () => {
+    const [found] = checked('preset: debian', 'upstream: "FTP.us.debian.org::debian/"');
+    expect(found).toMatchObject({ ok: false });
+    expect(found?.text).toBe(
+      'ftp.us.debian.org must not be mirrored from: It stands for several machines, whose states differ.',
+    );
+  });
+
+  it('finds a rhythm that is denser than the project allows', () => {
+    const [found] = checked('preset: cran', 'confirmed: [registration]', 'every: 6h');
+    expect(found).toMatchObject({ ok: false, text: 'runs 4 times a day, and upstream allows 2' });
+    expect(checked('preset: cran', 'confirmed: [registration]', 'every: 12h')[0]?.ok).toBe(true);
+  });
+});
