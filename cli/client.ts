@@ -1,6 +1,7 @@
 import { request, type IncomingMessage } from 'node:http';
 import { MillpondError, messageOf, systemCode, type ErrorCode } from '../core/errors.js';
 import type { EngineEvent } from '../core/engine.js';
+import type { HeldTree } from '../core/held.js';
 import type { Run } from '../core/run.js';
 import type { ProgramStatus, ReloadResult, RestartedWorkers, RunWithStages } from '../server/control.js';
 import type {
@@ -64,8 +65,23 @@ export class ControlClient {
     return this.#json('POST', `${mirrorPath(mirror)}/resume`);
   }
 
-  rollback(mirror: string): Promise<{ generation: number }> {
-    return this.#json('POST', `${mirrorPath(mirror)}/rollback`);
+  /** The tree that waits for a person. */
+  held(mirror: string): Promise<HeldTree> {
+    return this.#json('GET', `${mirrorPath(mirror)}/held`);
+  }
+
+  /** Asks for the run that publishes what `run` brought and the guard holds back. */
+  approve(mirror: string, run: number): Promise<Run> {
+    return this.#json('POST', `${mirrorPath(mirror)}/approve`, { run });
+  }
+
+  reject(mirror: string, run: number): Promise<MirrorStatus> {
+    return this.#json('POST', `${mirrorPath(mirror)}/reject`, { run });
+  }
+
+  /** To the kept generation of a stamp, or with null to the one before. */
+  rollback(mirror: string, to: string | null): Promise<{ generation: number }> {
+    return this.#json('POST', `${mirrorPath(mirror)}/rollback`, { to });
   }
 
   reload(): Promise<ReloadResult> {

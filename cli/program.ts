@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { MillpondError } from '../core/errors.js';
 import { packageVersion } from '../platform/package-root.js';
 import { addAdd } from './commands/add.js';
+import { addApprove } from './commands/approve.js';
 import { addCancel } from './commands/cancel.js';
 import { addCheck } from './commands/check.js';
 import { addFront } from './commands/front.js';
@@ -13,6 +14,7 @@ import { addLogs } from './commands/logs.js';
 import { addPause } from './commands/pause.js';
 import { addPresets } from './commands/presets.js';
 import { addQuickstart } from './commands/quickstart.js';
+import { addReject } from './commands/reject.js';
 import { addReload } from './commands/reload.js';
 import { addRestartWorkers } from './commands/restart-workers.js';
 import { addResume } from './commands/resume.js';
@@ -28,7 +30,8 @@ import { printable } from './printable.js';
 /** In the order in which the help lists them. */
 const COMMANDS = [
   ...[addServe, addQuickstart, addInit, addPresets, addAdd, addCheck, addSchema, addStatus, addSync, addCancel],
-  ...[addPause, addResume, addLogs, addRollback, addReload, addRestartWorkers, addImages, addToken, addFront],
+  ...[addApprove, addReject, addPause, addResume, addLogs, addRollback, addReload, addRestartWorkers],
+  ...[addImages, addToken, addFront],
 ] as const;
 
 const USAGE_EXIT = 2;

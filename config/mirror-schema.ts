@@ -1,8 +1,8 @@
 import * as z from 'zod';
-import { parseShare } from '../core/units.js';
 import { mirrorNameProblem } from '../core/mirror.js';
 import { parseUpstream } from '../core/upstream.js';
 import * as field from './fields.js';
+import { guard, keep } from './guard-schema.js';
 import { zoneName } from './image-problems.js';
 import * as problem from './mirror-problems.js';
 import { value as choice } from './preset-problems.js';
@@ -85,17 +85,6 @@ const password = field
     { when: ({ value }) => field.isSection(value) },
   )
   .meta({ description: 'Where the password for the rsync daemon is kept. Never the password itself.' });
-
-const guard = field
-  .section({
-    max_delete: field
-      .parsed('a share of 0% to 100%', parseShare, {
-        description: 'Share of the published files that one run may delete before it waits for a person.',
-      })
-      .prefault('50%'),
-  })
-  .prefault({})
-  .meta({ description: 'Limits that hold a run back until a person decides.' });
 
 /** What ties a mirror to what is known about its upstream. */
 const ofPreset = {
@@ -191,6 +180,7 @@ export const mirror = field
       .optional(),
     marker: marker.optional().meta({ description: "Upstream's own freshness file: read before each run." }),
     guard,
+    keep: keep.optional(),
   })
   .superRefine(checkTogether, { when: ({ value }) => field.isSection(value) });
 
@@ -220,6 +210,8 @@ function checkTogether(value: Partial<RawMirror>, context: z.RefinementCtx): voi
   if (value.select !== undefined && value.preset === undefined)
     complain('select', 'has a meaning only beside "preset"');
   target.checkRhythm(value, complain);
+  if (value.keep !== undefined && value.publish === 'in-place')
+    complain('keep', 'needs "publish: slots": a tree that is changed in place has no generations');
   const kinds = upstreamKinds(value.upstream);
   if (!kinds) return;
   if (value.password !== undefined && !kinds.has('daemon'))

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import type { Stage, TreeMirror } from '../core/mirror.js';
 import { parseUpstream } from '../core/upstream.js';
+import { resolveGuard, resolveKeep } from './guard-schema.js';
 import { imageConflicts } from './image-conflicts.js';
 import { listenProblems, resolveListen } from './listen-schema.js';
 import { stageName, type RawMirror, type RawStage } from './mirror-schema.js';
@@ -110,7 +111,8 @@ function resolveMirror(name: string, raw: RawMirror, file: string): TreeMirror {
     protect: raw.protect,
     publish: raw.publish,
     marker: raw.marker ?? null,
-    maxDelete: raw.guard.max_delete,
+    guard: resolveGuard(raw.guard),
+    keep: resolveKeep(raw.keep),
     sources: raw.sources,
     read: raw.read ?? null,
   };

@@ -21,6 +21,8 @@ import type { Digest } from '../core/oci/digest.js';
  *       partial/                    what rsync is receiving, where the tree is published in place
  *       changes/a  changes/b        rsync's itemised list of what a slot got since it was last equal to the other
  *       probe/                      the marker as upstream has it
+ *       kept/@2026-11-23T06:00Z/    a generation that is kept, hard-linked to the slots; kept/new while it is made,
+ *                                   kept/gone-... while it is removed
  *     public/<mirror> -> ../mirrors/<mirror>/live
  *     blobs/sha256/ab/abcd...         whole bytes under the name of their digest: layers, configurations, manifests
  *     blobs/aside/<algorithm>-<hex>   those whose bytes were found to be wrong, or that were about to be removed
@@ -111,6 +113,20 @@ export class Layout {
   }
   changes(mirror: string, slot: SlotName): string {
     return join(this.mirror(mirror), 'changes', slot);
+  }
+  keptFolder(mirror: string): string {
+    return join(this.mirror(mirror), 'kept');
+  }
+  kept(mirror: string, stamp: string): string {
+    return join(this.keptFolder(mirror), `@${stamp}`);
+  }
+  /** One while it is made; renamed to its name when it is complete. */
+  newKept(mirror: string): string {
+    return join(this.keptFolder(mirror), 'new');
+  }
+  /** One while it is removed. */
+  goneKept(mirror: string, stamp: string): string {
+    return join(this.keptFolder(mirror), `gone-${stamp}`);
   }
   probe(mirror: string): string {
     return join(this.mirror(mirror), 'probe');

@@ -6,10 +6,17 @@ export interface PublishedTree {
   readonly root: string;
 }
 
+/** One that is kept under its stamp, `2026-11-23T06:00Z`. */
+export interface KeptTree extends PublishedTree {
+  readonly stamp: string;
+}
+
 export interface PublishedTreesOfMirror {
   readonly live: PublishedTree;
   /** The generation before, as long as its tree is whole. */
   readonly previous: PublishedTree | null;
+  /** Served below `/<mirror>/@<stamp>/`, newest first; those that were given before unless others are. */
+  readonly kept?: readonly KeptTree[];
 }
 
 /** Resolves when the trees are served elsewhere as well. */
@@ -30,13 +37,22 @@ export class PublishedTrees {
   }
 
   set(mirror: string, trees: PublishedTreesOfMirror | null): void {
-    if (trees) this.#byMirror.set(mirror, trees);
+    const kept = this.#byMirror.get(mirror)?.kept;
+    if (trees) this.#byMirror.set(mirror, trees.kept || !kept ? trees : { ...trees, kept });
     else this.#byMirror.delete(mirror);
     for (const listener of this.#listeners) listener(mirror);
     for (const follow of this.#followers) {
-      const following = follow(mirror, trees).finally(() => this.#following.delete(following));
+      const following = follow(mirror, this.#byMirror.get(mirror) ?? null).finally(() =>
+        this.#following.delete(following),
+      );
       this.#following.add(following);
     }
+  }
+
+  /** Serves these as kept generations of a mirror that has a live tree. */
+  setKept(mirror: string, kept: readonly KeptTree[]): void {
+    const trees = this.#byMirror.get(mirror);
+    if (trees) this.set(mirror, { ...trees, kept });
   }
 
   /** All mirrors that have trees. */

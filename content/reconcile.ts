@@ -152,7 +152,7 @@ async function giveUpSlot(layout: Layout, mirror: string, slot: SlotName): Promi
 }
 
 /** A walk of the tree: without the count the guard would let anything pass. Bytes. */
-async function countFiles(root: string): Promise<{ files: number; bytes: number }> {
+export async function countFiles(root: string): Promise<{ files: number; bytes: number }> {
   const counted = { files: 0, bytes: 0 };
   for await (const { path, isFile } of walk(root)) {
     if (!isFile) continue;

@@ -47,6 +47,16 @@ export interface Engine extends EngineView {
   /** No run is started until `resume`; a running one goes on. */
   pause(mirror: string, reason: string): void;
   resume(mirror: string): void;
-  /** Switches back to the previous generation, if its tree is still whole. @throws conflict */
-  rollback(mirror: string): Promise<{ generation: number }>;
+  /**
+   * Lets the tree through that run `heldRun` brought and the guard holds back: asks for a run that publishes just that.
+   * @throws conflict when it is not (or no longer) what waits, or the mirror is being synced
+   */
+  approve(mirror: string, heldRun: number): Run;
+  /** Drops that tree; the next run fetches anew. @throws conflict as `approve` */
+  reject(mirror: string, heldRun: number): Promise<void>;
+  /**
+   * Serves the previous generation again, if its tree is still whole, or the kept one of that stamp; the mirror is paused.
+   * @throws conflict
+   */
+  rollback(mirror: string, stamp?: string | null): Promise<{ generation: number }>;
 }

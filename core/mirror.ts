@@ -1,3 +1,5 @@
+import type { GuardLimits } from './guard.js';
+import type { KeepRule } from './kept.js';
 import type { ImageMirror } from './oci/image-mirror.js';
 import type { SyncTarget } from './sync-target.js';
 
@@ -7,6 +9,8 @@ export const RESERVED_NAMES: ReadonlySet<string> = new Set([
   ...['about', 'policies', 'feeds', 'api', 'v2', 'git', 'tuf', 'static', 'login', 'me', 'ops', 'images', 'metrics'],
   ...['healthz', 'readyz', 'assets', 'robots.txt', 'favicon.ico', 'mirrorz.json', 'status.json', 'status.txt'],
   ...['stats.json', 'stats.csv', 'check.json', 'check.txt'],
+  // of /status/disk
+  ...['disk', 'disk.json'],
 ]);
 
 const NAME = /^[a-z0-9](?:[a-z0-9._+-]{0,62}[a-z0-9+])?$/;
@@ -73,8 +77,10 @@ export interface TreeMirror extends SyncTarget {
   readonly protect: readonly string[];
   readonly publish: 'slots' | 'in-place';
   readonly marker: MarkerRule | null;
-  /** Share (0 to 1) of the published files that one run may delete before it is held for a person. */
-  readonly maxDelete: number;
+  /** What one run may change before it is held for a person. */
+  readonly guard: GuardLimits;
+  /** Dated generations that are kept beside the live tree; null is none. */
+  readonly keep: KeepRule | null;
   /** Other addresses of the same tree over HTTP, each with a slash at its end. */
   readonly sources: readonly string[];
   /** Zones whose clients may read it; null is all. */

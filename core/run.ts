@@ -1,7 +1,7 @@
 import type { FailureClass } from './failure.js';
 
-/** What asked for a run. */
-export type RunTrigger = 'schedule' | 'manual' | 'retry' | 'catch-up';
+/** What asked for a run. `approval`: a person has let the held tree through, which is published as it is. */
+export type RunTrigger = 'schedule' | 'manual' | 'retry' | 'catch-up' | 'approval';
 
 /** Where a run is in its life; `queued` before it starts, `ended` when it has an outcome. */
 export type RunPhase =
@@ -11,10 +11,12 @@ export type RunOutcome = 'updated' | 'unchanged' | 'held' | 'quarantined' | 'fai
 
 /** The order in which due runs are started: a person who waits comes before the clock. Lower is sooner. */
 export const TRIGGER_PRIORITY: Readonly<Record<RunTrigger, number>> = {
-  manual: 0,
-  retry: 1,
-  'catch-up': 2,
-  schedule: 2,
+  // of two that a person has asked for, the one that fetches nothing is what a waiting run becomes
+  approval: 0,
+  manual: 1,
+  retry: 2,
+  'catch-up': 3,
+  schedule: 3,
 };
 
 /** One attempt to bring a mirror up to date. Times are milliseconds since the epoch, UTC; sizes are bytes. */

@@ -47,6 +47,8 @@ export interface VerdictFacts {
   readonly ended: readonly Run[];
   readonly lastGood: Run | null;
   readonly live: Generation | null;
+  /** The tree that the guard holds back; null is none, left out where it is no tree that is published as a whole. */
+  readonly held?: { readonly runId: number; readonly heldAt: number; readonly sentence: string } | null;
   /** Only where it is no tree. */
   readonly terms?: VerdictTerms;
   /** Times that the upstream's marker is known to have had, in any order. */
@@ -112,8 +114,23 @@ function paused(s: Situation): Verdict | undefined {
 }
 
 function held(s: Situation): Verdict | undefined {
+  if (s.activity.running?.force) return undefined;
+  if (s.held === undefined) return imagesHeld(s);
+  if (s.held === null) return undefined;
+  const { runId, heldAt, sentence } = s.held;
+  const { name } = s.mirror;
+  const publishes = `"millpond approve ${name} --run ${runId}" publishes it`;
+  const drops = `"millpond reject ${name} --run ${runId}" drops it`;
+  return verdict(s, 'held', say`${withoutStop(sentence)}; waiting for a person. ${serving(s)}`, {
+    since: heldAt,
+    next: say`An operator looks at /status/${name}/held and decides: ${publishes}, ${drops}. What upstream changes meanwhile takes its place.`,
+  });
+}
+
+/** Of images nothing is kept that could be let through: they are fetched again, whatever goes. */
+function imagesHeld(s: Situation): Verdict | undefined {
   const run = s.newest;
-  if (run?.outcome !== 'held' || s.activity.running?.force) return undefined;
+  if (run?.outcome !== 'held') return undefined;
   const { deletedFiles } = run.numbers;
   const share = s.live && s.live.files > 0 ? ` (${Math.round((100 * deletedFiles) / s.live.files)} % of the tree)` : '';
   const what =

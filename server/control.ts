@@ -5,6 +5,7 @@ import { allMirrors, findMirror } from '../config/all-mirrors.js';
 import type { Layout } from '../content/layout.js';
 import type { Engine } from '../core/engine.js';
 import { MillpondError } from '../core/errors.js';
+import type { HeldTree } from '../core/held.js';
 import type { Run, RunStage } from '../core/run.js';
 import type { Log } from '../platform/log.js';
 import { bodyOf } from './control-body.js';
@@ -55,6 +56,8 @@ const MAX_BODY = '16kb';
 const MAX_RUNS = 200;
 
 const SYNC_BODY = z.strictObject({ force: z.boolean().default(false) });
+const HELD_BODY = z.strictObject({ run: z.int().positive() });
+const ROLLBACK_BODY = z.strictObject({ to: z.string().max(100).nullable().default(null) });
 const PAUSE_BODY = z.strictObject({ reason: z.string().trim().min(1).max(500) });
 
 /** The operators' API of the running program, for its Unix socket: whoever may connect may do everything. */
@@ -90,6 +93,9 @@ function addReadingRoutes(app: Express, deps: ControlDeps): void {
     const limit = Math.min(numberOf(req.query['limit'], 'limit', 30), MAX_RUNS);
     const before = numberOf(req.query['before'], 'before', Number.MAX_SAFE_INTEGER);
     res.json(store.runs.list(mirrorOf(req, deps), limit, before));
+  });
+  app.get('/mirrors/:mirror/held', (req, res) => {
+    res.json(heldOf(deps, mirrorOf(req, deps)));
   });
   app.get('/runs/:id', (req, res) => {
     const run = runOf(req, deps);
@@ -129,8 +135,16 @@ function addActingRoutes(app: Express, deps: ControlDeps): void {
     engine.resume(mirror);
     res.json(statusOf(deps, mirror));
   });
+  app.post('/mirrors/:mirror/approve', (req, res) => {
+    res.status(202).json(engine.approve(mirrorOf(req, deps), bodyOf(req, HELD_BODY).run));
+  });
+  app.post('/mirrors/:mirror/reject', async (req, res) => {
+    const mirror = mirrorOf(req, deps);
+    await engine.reject(mirror, bodyOf(req, HELD_BODY).run);
+    res.json(statusOf(deps, mirror));
+  });
   app.post('/mirrors/:mirror/rollback', async (req, res) => {
-    res.json(await engine.rollback(mirrorOf(req, deps)));
+    res.json(await engine.rollback(mirrorOf(req, deps), bodyOf(req, ROLLBACK_BODY).to));
   });
   app.post('/workers/restart', async (_req, res) => {
     if (!deps.workers)
@@ -147,6 +161,15 @@ function addActingRoutes(app: Express, deps: ControlDeps): void {
 /** Of a tree or of images. */
 function statusOf(deps: ControlDeps, name: string): MirrorStatus | ImageStatus | undefined {
   return mirrorStatus({ ...deps, isForAdministrator: true }, name) ?? imageStatus(deps, name);
+}
+
+/** @throws MillpondError conflict */
+function heldOf({ store }: ControlDeps, mirror: string): HeldTree {
+  const held = store.held.get(mirror);
+  if (held) return held;
+  throw new MillpondError('conflict', `no tree of ${mirror} waits for a person`, {
+    hint: `To see what it does: millpond status ${mirror}`,
+  });
 }
 
 function mirrorOf(req: Request<{ mirror: string }>, deps: ControlDeps): string {

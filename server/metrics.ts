@@ -2,13 +2,13 @@ import type { Logger } from 'pino';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { EngineView } from '../core/engine.js';
 import type { ImageStatistics } from '../core/oci/image-statistics.js';
-import { diskSpace } from '../platform/disk-space.js';
 import { lagSeconds } from './lag.js';
 import type { PullTotals } from './oci/pull-counter.js';
 import { addImageMetrics } from './metrics-images.js';
 import { addTrafficMetrics } from './metrics-traffic.js';
 import type { RsyncDaemonView } from './rsync-daemon/rsync-daemon.js';
 import { allMirrorStatuses, type MirrorStatus, type StatusDeps } from './mirror-status.js';
+import { addStorageMetrics } from './metrics-storage.js';
 import type { Statistics } from './statistics/statistics.js';
 import type { WorkersView } from './workers/pool.js';
 
@@ -92,7 +92,7 @@ export function createMetrics(
   const setRepositoryGauges = addRepositoryGauges(registry, deps);
   const setImageMetrics = addImageMetrics(registry, deps);
   const setTraffic = addTrafficMetrics(registry, deps);
-  addStorageGauge(registry, deps);
+  addStorageMetrics(registry, deps);
   addRsyncMetrics(registry, () => deps.rsync?.() ?? null);
   addWorkerMetrics(registry, () => deps.workers?.() ?? null);
   countRuns(registry, deps.engine);
@@ -158,29 +158,6 @@ function addRepositoryGauges(registry: Registry, deps: StatusDeps): () => void {
       });
     }
   };
-}
-
-/** Asked of the file system at each scrape. */
-function addStorageGauge(
-  registry: Registry,
-  deps: Pick<StatusDeps, 'settings'> & { readonly log: Pick<Logger, 'warn'> },
-): void {
-  new Gauge({
-    name: 'mirror_storage_bytes',
-    help: 'The file system of the data folder: free is what Millpond may still write, used is all the rest.',
-    labelNames: ['state'],
-    registers: [registry],
-    async collect() {
-      this.reset();
-      try {
-        const { total, free } = await diskSpace(deps.settings().data);
-        this.labels('free').set(free);
-        this.labels('used').set(total - free);
-      } catch (error) {
-        deps.log.warn({ err: error }, 'the space of the data folder cannot be read');
-      }
-    },
-  });
 }
 
 /** Counters start at zero with the process, as Prometheus expects of them. */

@@ -1,6 +1,8 @@
 import type { Settings } from '../config/settings.js';
 import type { EngineView } from '../core/engine.js';
 import type { Generation } from '../core/generation.js';
+import { heldSentence } from '../core/guard.js';
+import type { HeldTree } from '../core/held.js';
 import type { TreeMirror } from '../core/mirror.js';
 import type { Run, RunProgress } from '../core/run.js';
 import { plainSentence, say, moment, type Sentence } from '../core/sentence.js';
@@ -49,6 +51,13 @@ export interface MirrorStatus {
   readonly marker: string | null;
   /** The newest marker that a run has read from the upstream. */
   readonly upstreamMarker: { readonly value: string; readonly time: number | null } | null;
+  /** The tree that the guard holds back, by the run that brought it; null when none waits. */
+  readonly held: {
+    readonly runId: number;
+    readonly heldAt: number;
+    readonly sentence: string;
+    readonly path: string;
+  } | null;
   readonly paused: { readonly at: number; readonly reason: string } | null;
   readonly running: Run | null;
   readonly progress: RunProgress | null;
@@ -107,8 +116,9 @@ function statusOf(deps: StatusDeps, mirror: TreeMirror, scrub: Scrub): MirrorSta
   const activity = engine.activity(mirror.name);
   const state = publicState(store.mirrors.get(mirror.name), scrub);
   const now = deps.clock();
+  const held = heldStatus(store.held.get(mirror.name));
   const verdict = decideVerdict({
-    ...{ now, mirror, state, activity, ended, lastGood, live },
+    ...{ now, mirror, state, activity, ended, lastGood, live, held },
     period: schedulePeriod(mirror.schedule),
     jitter: deps.settings().sync.jitter,
     markerTimes: [...ended, ...generations].flatMap(({ markerTime }) => markerTime ?? []),
@@ -129,6 +139,7 @@ function statusOf(deps: StatusDeps, mirror: TreeMirror, scrub: Scrub): MirrorSta
     publish: mirror.publish,
     marker: mirror.marker?.path ?? null,
     upstreamMarker: marked?.markerValue ? { value: marked.markerValue, time: marked.markerTime } : null,
+    held: held && { ...held, path: `/status/${mirror.name}/held` },
     paused: state.pausedAt === null ? null : { at: state.pausedAt, reason: state.pauseReason ?? '' },
     running: activity.running && publicRun(activity.running, ofRuns),
     progress: activity.running && activity.progress,
@@ -137,6 +148,10 @@ function statusOf(deps: StatusDeps, mirror: TreeMirror, scrub: Scrub): MirrorSta
     lastRun: ended[0] ?? null,
     lastGood,
   };
+}
+
+function heldStatus(held: HeldTree | null) {
+  return held && { runId: held.runId, heldAt: held.heldAt, sentence: heldSentence(held.report.limits) };
 }
 
 /** How many mirrors are in which state, best first: `3 of 4 current · 1 late`. */

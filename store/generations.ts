@@ -21,6 +21,7 @@ export class GenerationStore {
   readonly #byState: Database.Statement<[string, string], Row>;
   readonly #list: Database.Statement<[string, number], Row>;
   readonly #setState: Database.Statement;
+  readonly #revive: Database.Statement;
   readonly #confirm: Database.Statement;
   readonly #delete: Database.Statement;
 
@@ -34,6 +35,7 @@ export class GenerationStore {
     this.#byState = db.prepare('SELECT * FROM generations WHERE mirror = ? AND state = ? ORDER BY id DESC LIMIT 1');
     this.#list = db.prepare('SELECT * FROM generations WHERE mirror = ? ORDER BY id DESC LIMIT ?');
     this.#setState = db.prepare('UPDATE generations SET state = @state WHERE id = @id');
+    this.#revive = db.prepare('UPDATE generations SET slot = @slot, state = @state WHERE id = @id');
     this.#confirm = db.prepare(`
       UPDATE generations
       SET confirmed_at = @at, marker_value = @markerValue, marker_time = @markerTime
@@ -69,6 +71,13 @@ export class GenerationStore {
 
   setState(id: number, state: GenerationState): void {
     this.#setState.run({ id, state });
+  }
+
+  /** Makes a former generation `id` as told again, or, where none is known, a new one. */
+  revive(id: number | null, generation: Omit<Generation, 'id'>): Generation {
+    if (id === null || !this.get(id)) return this.add(generation);
+    this.#revive.run({ id, slot: generation.slot, state: generation.state });
+    return { ...generation, ...this.get(id), id };
   }
 
   /** Upstream was seen to be equal to this generation at `at`. */

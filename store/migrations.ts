@@ -258,6 +258,56 @@ const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (day, kind)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- a tree that the guard holds back in its staging slot until a person decides; "report" and "numbers" are JSON
+  CREATE TABLE held_trees (
+    mirror TEXT PRIMARY KEY,
+    run_id INTEGER NOT NULL,
+    base INTEGER NOT NULL,
+    slot TEXT NOT NULL,
+    held_at INTEGER NOT NULL,
+    approved_at INTEGER,
+    report TEXT NOT NULL,
+    numbers TEXT NOT NULL,
+    marker_value TEXT,
+    marker_time INTEGER
+  ) STRICT, WITHOUT ROWID;
+  `,
+  `
+  -- generations that are kept beside the live tree, and the last ones that were removed
+  CREATE TABLE kept_generations (
+    mirror TEXT NOT NULL,
+    stamp TEXT NOT NULL,
+    generation INTEGER,
+    run_id INTEGER,
+    files INTEGER,
+    bytes INTEGER,
+    marker_value TEXT,
+    marker_time INTEGER,
+    published_at INTEGER NOT NULL,
+    kept_at INTEGER NOT NULL,
+    removed_at INTEGER,
+    removed_because TEXT,
+    PRIMARY KEY (mirror, stamp)
+  ) STRICT, WITHOUT ROWID;
+
+  -- bytes that kept generations alone hold, by the newest and the oldest of those that do
+  CREATE TABLE kept_bytes (
+    mirror TEXT NOT NULL,
+    newest TEXT NOT NULL,
+    oldest TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    PRIMARY KEY (mirror, newest, oldest)
+  ) STRICT, WITHOUT ROWID;
+  `,
+  `
+  -- space of the file system of the data folder, by hour
+  CREATE TABLE disk_samples (
+    at INTEGER PRIMARY KEY,
+    total INTEGER NOT NULL,
+    free INTEGER NOT NULL
+  ) STRICT;
+  `,
 ];
 
 /** @throws MillpondError conflict when the database was written by a newer Millpond */

@@ -5,10 +5,13 @@ import { MillpondError, messageOf } from '../core/errors.js';
 import { BadBlobs } from './bad-blobs.js';
 import { BlobRecords } from './blobs.js';
 import { CachedImages } from './cached-images.js';
+import { DiskSampleStore } from './disk-samples.js';
 import { FileHashStore } from './file-hashes.js';
 import { GarbageStore } from './garbage.js';
 import { GenerationStore } from './generations.js';
+import { HeldStore } from './held.js';
 import { ImagePageStore } from './image-pages.js';
+import { KeptStore } from './kept.js';
 import { ManifestStore } from './manifests.js';
 import { migrate } from './migrations.js';
 import { MirrorStore } from './mirrors.js';
@@ -26,6 +29,9 @@ import { UpstreamTroubleStore } from './upstream-troubles.js';
 export interface Store {
   readonly runs: RunStore;
   readonly generations: GenerationStore;
+  readonly held: HeldStore;
+  readonly kept: KeptStore;
+  readonly diskSamples: DiskSampleStore;
   readonly mirrors: MirrorStore;
   readonly blobs: BlobRecords;
   readonly badBlobs: BadBlobs;
@@ -71,6 +77,9 @@ function storeOf(db: Database.Database): Store {
   return {
     runs: new RunStore(db),
     generations: new GenerationStore(db),
+    held: new HeldStore(db),
+    kept: new KeptStore(db),
+    diskSamples: new DiskSampleStore(db),
     mirrors: new MirrorStore(db),
     blobs: new BlobRecords(db),
     badBlobs: new BadBlobs(db),

@@ -2,8 +2,6 @@ import { allMirrors, findMirror } from '../config/all-mirrors.js';
 import type { Settings } from '../config/settings.js';
 import type { Layout } from '../content/layout.js';
 import type { PublishedTrees } from '../content/published-trees.js';
-import { switchLive } from '../content/publish.js';
-import { stagingAfterReturn } from '../core/generation.js';
 import type { Engine, EngineEvent, MirrorActivity } from '../core/engine.js';
 import { MillpondError } from '../core/errors.js';
 import type { Mirror } from '../core/mirror.js';
@@ -12,9 +10,14 @@ import { parseUpstream } from '../core/upstream.js';
 import type { Log } from '../platform/log.js';
 import type { Store } from '../store/open.js';
 import { BandwidthPool } from './bandwidth.js';
+import { dropHeld, mustBeHeld } from './held.js';
+import { DiskSampler } from './disk-sampler.js';
+import { GenerationKeeper } from './generation-keeper.js';
+import { findWayBack, returnToKept, returnToPrevious } from './roll-back.js';
 import { ActiveRun } from './runs/active-run.js';
 import { RunStop } from './runs/run-failure.js';
 import { removeOldRuns } from './runs/retention.js';
+import { childMark } from './runs/upstream-request.js';
 import { RunQueue, type QueuedRun } from './schedule/run-queue.js';
 import { Timetable } from './schedule/timetable.js';
 import type { ImageServices } from './upstreams/oci/image-services.js';
@@ -42,6 +45,8 @@ export class SyncEngine implements Engine {
   readonly #listeners = new Set<(event: EngineEvent) => void>();
   readonly #bandwidth: BandwidthPool;
   readonly #timetable: Timetable;
+  readonly #keeper: GenerationKeeper;
+  readonly #disk: DiskSampler;
   #settings: Settings;
   /** Mirrors whose trees are being switched by something else than a run. */
   readonly #busy = new Set<string>();
@@ -57,15 +62,24 @@ export class SyncEngine implements Engine {
       settings: () => this.#settings,
       onDue: (mirror, trigger) => this.#enqueueDue(mirror, trigger),
     });
+    const { layout, trees, log } = options;
+    this.#keeper = new GenerationKeeper({
+      ...{ store, layout, trees, clock, log, env: childMark({ layout }) },
+      settings: () => this.#settings,
+      onChange: (mirror) => this.#emit({ type: 'mirror.changed', mirror }),
+    });
+    this.#disk = new DiskSampler({ store, clock, log, keeper: this.#keeper, settings: () => this.#settings });
   }
 
   /** Takes up what waited when the program ended, and starts the clock. Disk and records agree already. */
   start(): void {
     for (const run of this.options.store.runs.unfinished()) {
       const mirror = findMirror(this.#settings, run.mirror);
-      if (mirror) this.#queue.put({ run, hostKey: hostKeyOf(mirror) });
+      if (mirror) this.#queue.put({ run, hostKey: hostKeyFor(run, mirror) });
       else this.#drop(run, 'The mirror is no longer in the configuration.');
     }
+    this.#keeper.start();
+    this.#disk.start();
     this.#timetable.start();
     this.#startWhatMay();
   }
@@ -77,7 +91,11 @@ export class SyncEngine implements Engine {
     this.#timetable.stop();
     const stop = new RunStop('shutdown', 'Millpond was stopped; the run goes on from here at the next start.');
     for (const active of this.#running.values()) active.stop(stop);
-    await Promise.all([...this.#running.values()].map((active) => active.ended));
+    await Promise.all([
+      this.#keeper.stop(),
+      this.#disk.stop(),
+      ...[...this.#running.values()].map((active) => active.ended),
+    ]);
     this.#bandwidth.close();
   }
 
@@ -92,6 +110,7 @@ export class SyncEngine implements Engine {
       if (queued) this.#drop(queued, 'The mirror was taken out of the configuration.');
       this.#running.get(name)?.stop(new RunStop('cancelled', 'The mirror was taken out of the configuration.'));
     }
+    for (const name of settings.mirrors.keys()) this.#keeper.look(name);
     this.#timetable.settingsChanged(before);
     this.#startWhatMay();
   }
@@ -128,39 +147,35 @@ export class SyncEngine implements Engine {
     this.#startWhatMay();
   }
 
-  async rollback(mirror: string): Promise<{ generation: number }> {
-    const { store, layout, trees } = this.options;
-    this.#mirror(mirror);
-    const live = store.generations.live(mirror);
-    const previous = store.generations.inState(mirror, 'previous');
-    if (this.#running.has(mirror) || this.#busy.has(mirror))
-      throw new MillpondError('conflict', `${mirror} is being synced`, {
-        hint: `Cancel that first: millpond cancel ${mirror}`,
-      });
-    if (!live || !previous)
-      throw new MillpondError('conflict', `${mirror} has no whole previous generation to go back to`, {
-        hint: 'It is kept from a publish to the next run that gets past its marker.',
-      });
-    // paused first: the next run would bring the rejected tree right back
-    this.pause(mirror, `Rolled back to generation ${previous.id}; resume to take what upstream has.`);
-    this.#busy.add(mirror);
-    try {
-      await switchLive(layout, mirror, previous.slot);
-    } finally {
-      this.#busy.delete(mirror);
-    }
-    store.transaction(() => {
-      store.generations.setState(live.id, 'previous');
-      store.generations.setState(previous.id, 'live');
-      store.mirrors.setStaging(mirror, stagingAfterReturn({ from: live, to: previous }, 'continued'));
-    });
-    trees.set(mirror, {
-      live: { generation: { ...previous, state: 'live' }, root: layout.slot(mirror, previous.slot) },
-      previous: { generation: { ...live, state: 'previous' }, root: layout.slot(mirror, live.slot) },
-    });
-    await trees.everywhere();
+  approve(mirror: string, heldRun: number): Run {
+    this.#mustBeIdle(mirror);
+    mustBeHeld(this.options.store, mirror, heldRun);
+    this.options.store.held.approve(mirror, this.options.clock());
+    // forced, so that it goes on where the mirror is paused to keep what was looked at
+    return this.#enqueue(mirror, 'approval', { force: true, attempt: 1 });
+  }
+
+  async reject(mirror: string, heldRun: number): Promise<void> {
+    this.#mustBeIdle(mirror);
+    const held = mustBeHeld(this.options.store, mirror, heldRun);
+    await this.#whileBusy(mirror, () => dropHeld(this.options, held));
     this.#emit({ type: 'mirror.changed', mirror });
-    return { generation: previous.id };
+  }
+
+  async rollback(mirror: string, stamp: string | null = null): Promise<{ generation: number }> {
+    this.#mustBeIdle(mirror);
+    const { store, layout, trees } = this.options;
+    const parts = { store, layout, trees, env: childMark({ layout }) };
+    const way = findWayBack(parts, mirror, stamp);
+    const name = way.kind === 'kept' ? `the generation of ${way.kept.stamp}` : `generation ${way.previous.id}`;
+    // paused first: the next run would bring the rejected tree right back
+    this.pause(mirror, `Rolled back to ${name}; resume to take what upstream has.`);
+    return this.#whileBusy(mirror, async () => {
+      await this.#keeper.settled(mirror, new AbortController().signal);
+      const { id } = way.kind === 'kept' ? await returnToKept(parts, way) : await returnToPrevious(parts, way);
+      this.#emit({ type: 'mirror.changed', mirror });
+      return { generation: id };
+    });
   }
 
   activity(mirror: string): MirrorActivity {
@@ -179,6 +194,26 @@ export class SyncEngine implements Engine {
     return () => this.#listeners.delete(listener);
   }
 
+  /** @throws MillpondError not-found, conflict */
+  #mustBeIdle(mirror: string): void {
+    this.#mirror(mirror);
+    if (this.#running.has(mirror) || this.#busy.has(mirror))
+      throw new MillpondError('conflict', `${mirror} is being synced`, {
+        hint: `Cancel that first: millpond cancel ${mirror}`,
+      });
+  }
+
+  /** No run of the mirror is started meanwhile. */
+  async #whileBusy<T>(mirror: string, work: () => Promise<T>): Promise<T> {
+    this.#busy.add(mirror);
+    try {
+      return await work();
+    } finally {
+      this.#busy.delete(mirror);
+      this.#startWhatMay();
+    }
+  }
+
   #enqueueDue(mirror: string, trigger: RunTrigger): void {
     if (this.#stateOf(mirror).pausedAt !== null) return;
     const last = this.options.store.runs.ended(mirror, 1)[0];
@@ -188,7 +223,6 @@ export class SyncEngine implements Engine {
   /** At most one run of a mirror waits; asking again makes that one more urgent, never another. */
   #enqueue(mirror: string, trigger: RunTrigger, { force, attempt }: { force: boolean; attempt: number }): Run {
     const { store, clock } = this.options;
-    const hostKey = hostKeyOf(this.#mirror(mirror));
     const waiting = this.#queue.get(mirror);
     const urgent = !waiting || TRIGGER_PRIORITY[trigger] < TRIGGER_PRIORITY[waiting.trigger];
     // after a power cut the timetable asks again for what was due
@@ -197,7 +231,7 @@ export class SyncEngine implements Engine {
         ? store.runs.update(waiting.id, { trigger: urgent ? trigger : waiting.trigger, force: waiting.force || force })
         : store.runs.add({ mirror, trigger, attempt, force, queuedAt: clock() }),
     );
-    this.#queue.put({ run, hostKey });
+    this.#queue.put({ run, hostKey: hostKeyFor(run, this.#mirror(mirror)) });
     if (!waiting) this.#emit({ type: 'run.queued', mirror, run });
     this.#startWhatMay();
     return store.runs.mustGet(run.id);
@@ -235,7 +269,7 @@ export class SyncEngine implements Engine {
     const mirror = run.mirror;
     const active = new ActiveRun({
       ...{ run, mirror: this.#mirror(mirror), settings: this.#settings, store, layout, trees, clock, log },
-      bandwidth: this.#bandwidth,
+      ...{ bandwidth: this.#bandwidth, keeper: this.#keeper },
       ...(images ? { images } : {}),
       onChange: (type, changed) => this.#emit({ type, mirror, run: changed }),
       onProgress: (progress) => this.#emit({ type: 'run.progress', mirror, runId: run.id, progress }),
@@ -251,6 +285,7 @@ export class SyncEngine implements Engine {
     const { store, layout, log, clock } = this.options;
     this.#running.delete(run.mirror);
     log.info({ mirror: run.mirror, run: run.id, outcome: run.outcome, failure: run.failure }, run.message ?? '');
+    if (run.outcome === 'updated') this.#keeper.look(run.mirror);
     this.#timetable.runEnded(run);
     this.#emit({ type: 'run.ended', mirror: run.mirror, run });
     this.#startWhatMay();
@@ -280,8 +315,12 @@ export class SyncEngine implements Engine {
   }
 }
 
-/** Runs are limited by the host of the first upstream, which is the one that is asked first, or of the registry. */
-function hostKeyOf(mirror: Mirror): string {
+/**
+ * Runs are limited by the host of the first upstream, which is the one that is asked first, or of the registry; one that
+ * publishes what is here asks none.
+ */
+function hostKeyFor({ trigger }: Run, mirror: Mirror): string {
+  if (trigger === 'approval') return '';
   if (mirror.kind === 'oci') return new URL(mirror.registry.url).hostname;
   const first = mirror.upstreams[0];
   return first === undefined ? '' : parseUpstream(first).hostKey;

@@ -4,10 +4,11 @@ import type { CliContext } from '../context.js';
 export function addRollback(program: Command, context: CliContext): void {
   program
     .command('rollback')
-    .description('serve the previous generation of a mirror again, and pause the mirror')
+    .description('serve the previous generation of a mirror again, or a kept one, and pause the mirror')
     .argument('<mirror>')
-    .action(async (mirror: string) => {
-      const result = await context.client().rollback(mirror);
+    .option('--to <time>', 'a kept generation, by its name: 2026-11-23T06:00Z')
+    .action(async (mirror: string, { to }: { to?: string }) => {
+      const result = await context.client().rollback(mirror, to?.replace(/^@/, '') ?? null);
       await context.print(
         result,
         () =>

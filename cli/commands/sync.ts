@@ -36,13 +36,19 @@ export function withSync(command: Command, context: CliContext): Command {
     .option('--force', 'ignore the marker, the guard and a pause')
     .action(async (mirror: string, { wait = false, force = false }: Options) => {
       const client = context.client();
-      if (wait) return syncAndWait(context, client, mirror, force);
+      if (wait) return askAndWait(context, client, mirror, () => client.sync(mirror, { force }));
       const run = await client.sync(mirror, { force });
       await context.print(run, () => `${startSentence(run)} To follow it: millpond logs ${mirror} --follow`);
     });
 }
 
-async function syncAndWait(context: CliContext, client: ControlClient, mirror: string, force: boolean): Promise<void> {
+/** Asks for a run and follows it to its end, which the exit code tells. */
+export async function askAndWait(
+  context: CliContext,
+  client: ControlClient,
+  mirror: string,
+  ask: () => Promise<Run>,
+): Promise<void> {
   // followed before it is asked for, so that not even the shortest run ends unseen
   const { events, close } = await client.events(mirror);
   let run: Run | undefined;
@@ -54,7 +60,7 @@ async function syncAndWait(context: CliContext, client: ControlClient, mirror: s
   const display = runDisplay(context, () => run?.id);
   context.signals.on('SIGINT', onInterrupt);
   try {
-    run = await client.sync(mirror, { force });
+    run = await ask();
     if (!context.json) await context.line(startSentence(run));
     for await (const event of events) {
       display.show(event);
@@ -86,9 +92,15 @@ function startSentence({ id, mirror, phase }: Run): string {
 function endText(run: Run): string {
   const lines = [`Run ${run.id} of ${run.mirror}: ${run.outcome ?? 'ended'}. ${run.message ?? ''}`.trim()];
   if (run.outcome === 'updated') lines.push(`${runNumbersText(run)}.`);
-  if (run.outcome === 'held') lines.push(`To let it through: millpond sync ${run.mirror} --force`);
+  if (run.outcome === 'held') lines.push(decision(run.mirror));
   if (run.retryAt !== null) lines.push(`It is tried again at ${utcMinute(run.retryAt)}.`);
   return lines.join('\n');
+}
+
+/** Tags of images are not kept aside, so that nothing of them can be approved. */
+function decision(mirror: string): string {
+  if (mirror.includes('/')) return `To let it through: millpond sync ${mirror} --force`;
+  return `To see what would go, and to decide: millpond approve ${mirror}`;
 }
 
 function goesOn(mirror: string, run: Run | undefined): string {

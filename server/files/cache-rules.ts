@@ -1,3 +1,4 @@
+import { isStamp } from '../../core/kept.js';
 import type { RawName } from '../../core/tree-path.js';
 
 /** Names that stand for one content for ever: a year, as long as RFC 9111 caches are asked to keep anything. */
@@ -13,10 +14,14 @@ const INDEX_NAMES =
 /**
  * Cache-Control of a file by its path below the mirror (RFC 9111 section 5.2.2, RFC 8246 for `immutable`).
  * Packages in a `pool/` carry their version in the name, and `by-hash/` its digest: immutable. Indexes: a minute.
+ * What is below `@2026-11-23T06:00Z/` is a generation that never changes; what `@previous/` leads to does.
  * Everything else, an hour; a Fedora package outside of a pool may be signed anew under the same name.
  */
 export function cacheControlOf(segments: readonly RawName[]): string {
   const name = segments.at(-1) ?? '';
+  const [first = ''] = segments;
+  if (first.startsWith('@') && isStamp(first.slice(1))) return IMMUTABLE;
+  if (first === '@previous') return INDEX_CACHE;
   const folders = segments.slice(0, -1);
   if (folders.at(-2) === 'by-hash' && /^[0-9a-f]{32,128}$/.test(name)) return IMMUTABLE;
   if (folders.includes('pool') && /\.(?:u?deb|ddeb|rpm)$/.test(name)) return IMMUTABLE;

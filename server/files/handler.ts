@@ -286,10 +286,10 @@ function sendFolder(
     place: { mirror, segments: path.segments, generation },
     stats: found.stats,
     read: async () => {
-      const entries = await readFolder(found.tree, path.segments);
+      const entries = await readFolder(found.tree, found.within);
       const published = deps.trees.get(mirror);
       const stands = [published?.live, published?.previous].some((tree) => tree?.generation.id === generation.id);
-      return stands ? entries : undefined;
+      return stands || published?.kept?.some(({ root }) => root === found.tree.root) ? entries : undefined;
     },
   };
   const kept = {
@@ -323,7 +323,9 @@ function refuseMethod(asked: Asked): ReadyAnswer {
   return shortAnswer(asked, { status: 405, fields: ['Allow', 'GET, HEAD'], text });
 }
 
+/** `@/` is no folder of a tree, but the page that lists generations. */
 function absent(asked: Wanted): FileResult {
+  if (asked.path.segments.length === 1 && asked.path.segments[0] === '@') return { handled: false, status: 404 };
   return { handled: false, status: 404, mirror: asked.mirror, path: asked.path };
 }
 

@@ -17,6 +17,8 @@ export interface FoundFolder {
   readonly kind: 'folder';
   readonly tree: PublishedTree;
   readonly stats: Stats;
+  /** Where it is in its tree. */
+  readonly within: readonly RawName[];
 }
 
 export type FoundEntry = FoundFile | FoundFolder;
@@ -50,7 +52,7 @@ export async function lookUp(trees: PublishedTrees, mirror: string, path: TreePa
   for (let attempt = 0; attempt < LOOKUP_TRIES; attempt++) {
     const published = trees.get(mirror);
     if (!published) return { kind: 'unpublished' };
-    const found = await lookUpIn(published.live, published.previous, path);
+    const found = await lookUpIn(published, path);
     // the slot that was opened may have been given to the next run meanwhile
     if (trees.get(mirror) === published) return { ...found, trees: published };
     if (found.kind === 'file') await found.handle.close();
@@ -58,16 +60,23 @@ export async function lookUp(trees: PublishedTrees, mirror: string, path: TreePa
   return { kind: 'moving' };
 }
 
-async function lookUpIn(
-  live: PublishedTree,
-  previous: PublishedTree | null,
-  path: TreePath,
-): Promise<FoundEntry | Absent> {
+async function lookUpIn(published: PublishedTreesOfMirror, path: TreePath): Promise<FoundEntry | Absent> {
+  const { live, previous } = published;
   const found = await openEntry(live, path.segments);
-  if (found.kind !== 'absent' || !previous) return found;
+  if (found.kind !== 'absent') return found;
+  const [first = '', ...rest] = path.segments;
+  const named = first.startsWith('@') ? namedTree(published, first.slice(1)) : null;
+  if (named) return openEntry(named, rest);
+  if (!previous) return found;
   const older = await openEntry(previous, path.segments);
   // a folder that is gone is gone; files of it may still be fetched by whoever read the older index
   return older.kind === 'folder' ? ABSENT : older;
+}
+
+/** The tree that is served below `@<name>/`, where the live tree itself has nothing of that name. */
+function namedTree({ previous, kept }: PublishedTreesOfMirror, name: string): PublishedTree | null {
+  if (name === 'previous') return previous;
+  return kept?.find(({ stamp }) => stamp === name) ?? null;
 }
 
 /** Opens one entry of one tree; what leads out of the tree, or is neither file nor folder, is absent. */
@@ -87,7 +96,7 @@ export async function openEntry(tree: PublishedTree, segments: readonly RawName[
     if (!(stats.isFile() || stats.isDirectory())) return ABSENT;
     const place = await realPath(handle, path, stats);
     if (!isInside(await realRoot(tree), place)) return ABSENT;
-    if (stats.isDirectory()) return { kind: 'folder', tree, stats };
+    if (stats.isDirectory()) return { kind: 'folder', tree, stats, within: segments };
     keep = true;
     return { kind: 'file', tree, place, stats, handle };
   } finally {

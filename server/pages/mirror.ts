@@ -2,10 +2,12 @@ import type { Generation } from '../../core/generation.js';
 import type { Run } from '../../core/run.js';
 import type { TrafficNumbers } from '../../core/traffic.js';
 import { countOf, formatBytes, formatCount } from '../../core/units.js';
+import type { GenerationsData } from '../generations.js';
 import { growthWords } from '../growth.js';
 import { lagWords } from '../lag.js';
 import type { MirrorStatus } from '../mirror-status.js';
 import type { LogTail } from '../run-log.js';
+import { generationRows } from './generations.js';
 import { verdictView, type PageFrame } from './page-frame.js';
 import { runStrip } from './run-strip.js';
 import { changeRows, logView, outcomeSign, progressView, runHref, runRow } from './run-view.js';
@@ -24,6 +26,8 @@ export interface MirrorPage {
   readonly changed: Run | null;
   /** The newest, newest first. */
   readonly generations: readonly Generation[];
+  /** Those that can be read. */
+  readonly served: GenerationsData;
   /** What was sent of it, in the last 24 hours and in the last 30 days. */
   readonly traffic: { readonly day: TrafficNumbers; readonly month: TrafficNumbers };
   /** The end of the newest run's log. */
@@ -34,6 +38,8 @@ export interface MirrorPage {
 
 /** Runs in the open table; the others can be unfolded. */
 const OPEN_RUNS = 5;
+/** Generations in the table; the others have a page of their own. */
+const OPEN_GENERATIONS = 5;
 
 /** `/status/<mirror>`. */
 export function renderMirror(frame: PageFrame, status: MirrorStatus, page: MirrorPage): string {
@@ -51,6 +57,7 @@ export function renderMirror(frame: PageFrame, status: MirrorStatus, page: Mirro
     rsync: page.rsync,
     verdict: verdictView(status.verdict, now),
     progress: running && { ...progressView(running, status.progress), href: runHref(running), id: running.id },
+    held: status.held?.path ?? null,
     paused: status.paused && { time: timeOrNull(status.paused.at, now), reason: status.paused.reason },
     published: publishedView(status, now),
     marker: status.marker,
@@ -65,6 +72,8 @@ export function renderMirror(frame: PageFrame, status: MirrorStatus, page: Mirro
     changed: page.changed && changedView(page.changed, now),
     growth: status.growth && growthWords(status.growth, now),
     size: sizeLine(page.generations, now),
+    generations: generationRows(status, page.served, now).slice(0, OPEN_GENERATIONS),
+    generationsHref: `${status.path}@/`,
     traffic: { day: trafficWords(page.traffic.day), month: trafficWords(page.traffic.month) },
     statistics: `/stats?period=month&mirror=${encodeURIComponent(status.name)}`,
     log: logView(page.log),

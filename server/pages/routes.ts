@@ -3,6 +3,8 @@ import { MillpondError } from '../../core/errors.js';
 import type { Run } from '../../core/run.js';
 import type { ClientOf } from '../clients/client-finder.js';
 import { configuredMirror, mirrorsData, readRunId } from '../api/routes.js';
+import { diskAlert } from '../disk.js';
+import { generationsData } from '../generations.js';
 import { hasImages } from '../images-view.js';
 import { publicOrigin } from '../oci/public-address.js';
 import { allMirrorStatuses, publicRun, RECENT_GENERATIONS, RECENT_RUNS, type MirrorStatus } from '../mirror-status.js';
@@ -12,6 +14,7 @@ import { scrubberOf } from '../scrub.js';
 import type { ServerDeps } from '../server-deps.js';
 import { partTraffic } from '../statistics/figures.js';
 import { assetUrl, sendAsset } from './assets.js';
+import { diskRoutes } from './disk-routes.js';
 import { matchesQuery, renderHome } from './home.js';
 import { imagePageRoutes } from './images-routes.js';
 import { renderMirror, type MirrorPage } from './mirror.js';
@@ -21,6 +24,7 @@ import { renderRun } from './run.js';
 import { statsRoutes } from './stats-routes.js';
 import { chosen, readFilter, renderStatus } from './status.js';
 import { mirrorText, statusText } from './status-text.js';
+import { treeRoutes } from './tree-routes.js';
 import { sendWholeLog } from './whole-log.js';
 
 /** What clients take where an address names no port (rsync(1)). */
@@ -39,8 +43,10 @@ export function pageRoutes(deps: ServerDeps, { clientOf }: { clientOf: ClientOf 
   router.get('/status', (req, res) => answerStatus(deps, null, req, res));
   router.get('/status.json', (req, res) => answerStatus(deps, 'json', req, res));
   router.get('/status.txt', (req, res) => answerStatus(deps, 'txt', req, res));
+  router.use(diskRoutes(deps, (page) => frameFor(deps, page)));
   router.get('/status/:mirror', (req, res) => answerMirror(deps, log, req, res));
   router.get('/status/:mirror/runs/:id', (req, res) => answerRun(deps, log, req, res));
+  router.use(treeRoutes(deps, log, (page) => frameFor(deps, page)));
   router.use(imagePageRoutes(deps, (page) => frameFor(deps, page)));
   router.use(statsRoutes(deps, (page) => frameFor(deps, page)));
   router.get('/assets/:name', (req, res, next) => (sendAsset(req.params.name, req, res) ? undefined : next()));
@@ -79,7 +85,7 @@ function answerStatus(deps: ServerDeps, twin: Twin | null, req: Request, res: Re
     req,
     res,
     {
-      html: () => renderStatus(frame, statuses, filter),
+      html: () => renderStatus(frame, statuses, filter, diskAlert(deps, frame.now)),
       json: () => mirrorsData(deps, chosen(statuses, filter)),
       text: () => statusText({ site: frame.site.name, now: frame.now }, statuses, chosen(statuses, filter)),
     },
@@ -100,6 +106,7 @@ async function answerMirror(deps: ServerDeps, logs: RunLogs, req: PathOf<'mirror
     runs,
     changed: lastChange(deps, status, runs),
     generations: deps.store.generations.list(name, RECENT_GENERATIONS),
+    served: generationsData(deps.store, name),
     traffic: partTraffic(deps.store, name, frame.now),
     log: newest ? await logs.tail(req, newest, MIRROR_LOG_LINES) : null,
     closedLog: logs.whyClosed(req, name),

@@ -21,11 +21,11 @@ export class RunLogs {
     return this.#readers(mirror) !== null;
   }
 
-  /** Why the client sees no log of the mirror, as a sentence; null where it may. */
-  whyClosed(req: Request, mirror: string): string | null {
+  /** Why the client sees no log of the mirror, or whatever else names files, as a sentence; null where it may. */
+  whyClosed(req: Request, mirror: string, what = 'The log'): string | null {
     const zones = this.#readers(mirror);
     if (!zones || zones.includes(this.clientOf(req).zone)) return null;
-    return `The log names files, which can be read from the zone ${zones.join(', ')} only.`;
+    return `${what} names files, which can be read from the zone ${zones.join(', ')} only.`;
   }
 
   /** The last lines; null where there are none for this client. */

@@ -55,6 +55,7 @@ const TRIGGERS: Readonly<Record<Run['trigger'], string>> = {
   manual: 'asked by an operator',
   retry: 'another try',
   'catch-up': 'caught up',
+  approval: 'let through by an operator',
 };
 
 /** The names of images have parts, those of trees have none. */
@@ -97,7 +98,11 @@ export function logView(log: LogTail | null): { text: string; count: number; cut
 }
 
 /** Word, shape and tone of a run, ended or not. */
-export function outcomeSign(run: Run): { label: string; shape: string; tone: string } {
+export function outcomeSign(run: Pick<Run, 'outcome'> & Partial<Pick<Run, 'phase'>>): {
+  label: string;
+  shape: string;
+  tone: string;
+} {
   if (run.outcome === null) return { label: run.phase === 'queued' ? 'queued' : 'running', shape: '◐', tone: 'active' };
   const { label, shape, tone } = OUTCOMES[run.outcome];
   return { label, shape, tone };

@@ -1,4 +1,5 @@
 import { formatBytes } from '../../core/units.js';
+import type { Sentence } from '../../core/sentence.js';
 import { VERDICT_SIGNS, type VerdictWord } from '../../core/verdict-words.js';
 import { growthWords } from '../growth.js';
 import { lagWords } from '../lag.js';
@@ -7,7 +8,7 @@ import { matchesQuery } from './home.js';
 import { verdictView, type PageFrame } from './page-frame.js';
 import { outcomeSign, runHref } from './run-view.js';
 import { inOrder, orderText, readOrder, STATUS_COLUMNS, type StatusOrder } from './status-order.js';
-import { timeOrNull, timeView } from './time-view.js';
+import { sentenceView, timeOrNull, timeView } from './time-view.js';
 import { renderView } from './view.js';
 
 /** What of the mirrors is shown, and in which order. */
@@ -19,13 +20,19 @@ export interface StatusFilter {
 }
 
 /** `/status`: what needs attention, worst first, then all mirrors. */
-export function renderStatus(frame: PageFrame, statuses: readonly MirrorStatus[], filter: StatusFilter): string {
+export function renderStatus(
+  frame: PageFrame,
+  statuses: readonly MirrorStatus[],
+  filter: StatusFilter,
+  disk: Sentence | null,
+): string {
   const { states, text } = summaryOf(statuses);
   return renderView('status', {
     ...frame,
     filter: { state: filter.state, query: filter.query, sort: orderText(filter.order) },
     refreshed: timeView(frame.now, frame.now),
     summary: text,
+    disk: disk && sentenceView(disk, frame.now),
     total: statuses.length,
     choices: stateChoices(states),
     orders: orderChoices(),

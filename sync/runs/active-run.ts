@@ -17,7 +17,7 @@ const LIGHT_PHASES: ReadonlySet<RunPhase> = new Set(['probe', 'admit']);
 
 export interface ActiveRunOptions extends Pick<
   RunContext,
-  'mirror' | 'settings' | 'store' | 'layout' | 'trees' | 'bandwidth' | 'clock'
+  'mirror' | 'settings' | 'store' | 'layout' | 'trees' | 'bandwidth' | 'keeper' | 'clock'
 > {
   readonly run: Run;
   readonly log: Log;
@@ -102,10 +102,10 @@ export class ActiveRun {
   }
 
   #context(): RunContext {
-    const { mirror, settings, store, layout, trees, bandwidth, clock, images = null } = this.options;
+    const { mirror, settings, store, layout, trees, bandwidth, keeper, clock, images = null } = this.options;
     const { onPublished, onUpstream } = this.options;
     return {
-      ...{ run: this.run, mirror, settings, store, layout, trees, bandwidth, clock, images },
+      ...{ run: this.run, mirror, settings, store, layout, trees, bandwidth, keeper, clock, images },
       log: this.#runLog,
       signal: this.#controller.signal,
       tally: this.#tally,

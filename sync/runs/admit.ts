@@ -12,13 +12,14 @@ const RUNS_LOOKED_AT = 5;
  * @throws RunFailure disk-full
  */
 export async function admit(context: RunContext): Promise<void> {
-  const { settings, layout, mirror } = context;
+  const { settings, layout, mirror, keeper } = context;
   const target = layout.target(mirror);
   await mkdir(target, { recursive: true });
   const disk = await diskSpace(target);
   const reserve = reserveBytes(settings.sync.reserve, disk);
   const estimate = usualBytes(context);
   if (disk.free - estimate >= reserve) return;
+  if (await keeper.makeRoom(target, reserve + estimate)) return;
   throw new RunFailure(
     'disk-full',
     `${formatBytes(disk.free)} are free; ${mirror.name} usually brings ${formatBytes(estimate)}, and ` +

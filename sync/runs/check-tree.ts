@@ -1,7 +1,6 @@
 import { readChanges } from '../../content/change-list.js';
 import { PARTIAL_FOLDER } from '../../content/partial-files.js';
 import { VERIFIERS } from '../../content/verify/kinds.js';
-import { heldBecause } from '../../core/guard.js';
 import type { Staging } from './prepare.js';
 import type { TreeRunContext } from './run-context.js';
 
@@ -23,15 +22,6 @@ export async function quarantinedBecause(context: TreeRunContext, staging: Stagi
     .map(({ path, problem }) => (path === '' ? problem : `${JSON.stringify(path)} ${problem}`));
   const more = findings.length > named.length ? ` and ${findings.length - named.length} more` : '';
   return `The new tree failed verification: ${named.join('; ')}${more}.`;
-}
-
-/** Asks the guard about all that differs from the live tree; a sentence when a person must decide, else null. */
-export function heldForAPerson(context: TreeRunContext, staging: Staging, deletedFiles: number): string | null {
-  const { mirror, run } = context;
-  if (!staging.live || mirror.publish === 'in-place') return null;
-  const reason = heldBecause({ publishedFiles: staging.live.files, deletedFiles, maxDelete: mirror.maxDelete });
-  if (reason && run.force) context.log.write(`Forced: ${reason}`);
-  return run.force ? null : reason;
 }
 
 /** Files and folders that rsync has itemised are what it says, with the modes of its --chmod; links may lead anywhere. */

@@ -5,7 +5,8 @@ import type { Stage } from '../../core/mirror.js';
 import { formatBytes, formatCount, formatFiles } from '../../core/units.js';
 import { parseUpstream, type Upstream } from '../../core/upstream.js';
 import { admit } from './admit.js';
-import { heldForAPerson, quarantinedBecause } from './check-tree.js';
+import { quarantinedBecause } from './check-tree.js';
+import { heldForAPerson, publishHeld, stillHeld } from './held-tree.js';
 import { prepare, type Staging } from './prepare.js';
 import { probeMarker } from './probe-marker.js';
 import { publishGeneration } from './publish-generation.js';
@@ -24,7 +25,8 @@ const ASK_THE_NEXT: ReadonlySet<FailureClass> = new Set(['connect', 'dns', 'refu
  * @throws RunFailure when it failed, RunStop when it was ended, anything else for a fault of this program
  */
 export async function performTreeRun(context: TreeRunContext): Promise<RunResult> {
-  const { mirror, log, tally } = context;
+  const { mirror, log, tally, run } = context;
+  if (run.trigger === 'approval') return publishHeld(context);
   const upstreams = mirror.upstreams.map(parseUpstream);
   for (const [index, upstream] of upstreams.entries()) {
     tally.upstream = upstream.display;
@@ -46,6 +48,8 @@ async function bringUpToDate(context: TreeRunContext, upstream: Upstream): Promi
   const marker = await probeMarker(context, upstream);
   context.tally.marker = marker;
   if (marker && isPublished(context, marker.value)) return unchanged(context, 'The marker of upstream has not moved.');
+  const waiting = stillHeld(context, marker);
+  if (waiting) return { outcome: 'held', message: waiting, generation: null };
 
   tell.phase('admit');
   await admit(context);
@@ -65,13 +69,13 @@ async function bringUpToDate(context: TreeRunContext, upstream: Upstream): Promi
   if (fault) return { outcome: 'quarantined', message: fault, generation: null };
 
   tell.phase('guard');
-  const doubt = heldForAPerson(context, staging, survey.inAll.deletedFiles);
+  const doubt = heldForAPerson(context, staging, survey.inAll);
   if (doubt) return { outcome: 'held', message: doubt, generation: null };
 
   // still to be cancelled: on a slow disk this takes its time
   await flushTree(staging.root, { env: childMark(context), signal: context.signal });
   tell.phase('publish');
-  const generation = await publishGeneration(context, staging);
+  const generation = await publishGeneration(context, staging, survey.inAll.lost);
 
   tell.phase('account');
   return { outcome: 'updated', message: updatedSentence(context, pulled), generation: generation.id };
@@ -96,12 +100,15 @@ function nothingCame(context: TreeRunContext, { live }: Staging): RunResult {
 
 /** Adds what the list of changes tells to the numbers of the run. */
 async function tallyChanges(
-  { layout, mirror, tally, log }: TreeRunContext,
+  { layout, mirror, tally, store, log }: TreeRunContext,
   staging: Staging,
   pulled: Pulled,
 ): Promise<ChangeSurvey> {
   const liveRoot = staging.live && layout.slot(mirror.name, staging.live.slot);
-  const survey = await surveyChanges(staging, { from: pulled.changesFrom, liveRoot, log });
+  const survey = await surveyChanges(staging, {
+    ...{ from: pulled.changesFrom, liveRoot, log },
+    kept: store.kept.list(mirror.name).length,
+  });
   const { totalBytes, receivedBytes } = tally.numbers;
   const speedup = receivedBytes > 0 ? Math.round((totalBytes / receivedBytes) * 100) / 100 : 0;
   const size = mirror.stages.some(isWhole) ? {} : sizeFrom(staging.live, survey.inAll);

@@ -31,17 +31,22 @@ const MIDWAY: ReadonlySet<RunOutcome | null | undefined> = new Set(['failed', 'i
 
 /**
  * Makes the staging slot ready: equal to the live tree at a cost of O(changes), or as an earlier run left it.
- * The generation before the live one is given up first, in the records and then on the disk.
+ * The generation before the live one, and a tree that waited for a person, are given up first, in the records and then
+ * on the disk.
  */
 export async function prepare(context: TreeRunContext): Promise<Staging> {
   const { mirror, layout, store } = context;
   await agreeWithDisk(context);
+  // the slot that is filled now may be the one that is being linked, and what has links tells what has to be counted
+  await context.keeper.settled(mirror.name, context.signal);
+  context.signal.throwIfAborted();
   const live = store.generations.live(mirror.name) ?? null;
   const slot = slotToFill(context, live);
   const root = layout.slot(mirror.name, slot);
   const changes = layout.changes(mirror.name, slot);
   await mkdir(layout.slotsFolder(mirror.name), { recursive: true });
   await mkdir(dirname(changes), { recursive: true });
+  store.held.remove(mirror.name);
   await retirePrevious(context);
   if (mirror.publish === 'in-place') {
     await prepareInPlace(context, root, changes);
@@ -65,7 +70,7 @@ export async function prepare(context: TreeRunContext): Promise<Staging> {
 }
 
 /** A switch that could not be recorded, the disk being full: without a look at the link, the live tree would be filled. */
-async function agreeWithDisk({ mirror, layout, store, trees, clock, log, tell }: TreeRunContext): Promise<void> {
+export async function agreeWithDisk({ mirror, layout, store, trees, clock, log, tell }: TreeRunContext): Promise<void> {
   const recorded = store.generations.live(mirror.name)?.slot ?? null;
   const onDisk = await liveSlot(layout, mirror.name);
   if (recorded === onDisk) return;

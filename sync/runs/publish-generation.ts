@@ -5,9 +5,14 @@ import type { TreeRunContext } from './run-context.js';
 
 /**
  * Makes the staging slot the live one. What is about to happen is recorded first, so that a crash at any moment
- * leaves either the old tree or the new one, and the records can be brought in line with whichever it is.
+ * leaves either the old tree or the new one, and the records can be brought in line with whichever it is. `lost` has the
+ * bytes of files that only kept generations have from then on, by how many of them.
  */
-export async function publishGeneration(context: TreeRunContext, staging: Staging): Promise<Generation> {
+export async function publishGeneration(
+  context: TreeRunContext,
+  staging: Staging,
+  lost: ReadonlyMap<number, number>,
+): Promise<Generation> {
   const { mirror, layout, store, trees, run, tally, tell, clock, log } = context;
   const started = clock();
   const generation = store.generations.add({
@@ -23,7 +28,7 @@ export async function publishGeneration(context: TreeRunContext, staging: Stagin
     confirmedAt: clock(),
   });
   await switchLive(layout, mirror.name, staging.slot);
-  recordSwitch(context, staging, generation);
+  recordSwitch(context, staging, { made: generation, lost });
   await trees.everywhere();
   tell.published();
   await exposePublicly(layout, mirror.name);
@@ -31,13 +36,19 @@ export async function publishGeneration(context: TreeRunContext, staging: Stagin
   return { ...generation, state: 'live' };
 }
 
-function recordSwitch({ mirror, layout, store, trees }: TreeRunContext, staging: Staging, made: Generation): void {
+function recordSwitch(
+  { mirror, layout, store, trees }: TreeRunContext,
+  staging: Staging,
+  { made, lost }: { made: Generation; lost: ReadonlyMap<number, number> },
+): void {
   // a tree published in place has overwritten the one before
   const before = staging.live?.slot === staging.slot ? null : staging.live;
   store.transaction(() => {
     if (staging.live) store.generations.setState(staging.live.id, before ? 'previous' : 'recycled');
     store.generations.setState(made.id, 'live');
     store.mirrors.setStaging(mirror.name, null);
+    store.held.remove(mirror.name);
+    store.kept.lose(mirror.name, lost);
   });
   trees.set(mirror.name, {
     live: { generation: { ...made, state: 'live' }, root: staging.root },

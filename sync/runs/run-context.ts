@@ -6,6 +6,7 @@ import type { Run, RunNumbers, RunPhase, RunProgress } from '../../core/run.js';
 import type { Upstream } from '../../core/upstream.js';
 import type { Store } from '../../store/open.js';
 import type { BandwidthPool } from '../bandwidth.js';
+import type { GenerationKeeper } from '../generation-keeper.js';
 import type { ImageServices } from '../upstreams/oci/image-services.js';
 import type { TreeUpstream } from '../upstreams/tree-upstream.js';
 import type { RunLog } from './run-log.js';
@@ -19,6 +20,8 @@ export interface RunContext {
   readonly layout: Layout;
   readonly trees: PublishedTrees;
   readonly bandwidth: BandwidthPool;
+  /** What keeps dated generations beside the live trees. */
+  readonly keeper: Pick<GenerationKeeper, 'settled' | 'makeRoom'>;
   /** What runs of images share with the registry; null where there is none. */
   readonly images: ImageServices | null;
   readonly log: RunLog;

@@ -68,6 +68,14 @@ export class ScriptedEngine implements Engine {
     this.store.mirrors.resume(mirror);
   }
 
+  approve(mirror: string): Run {
+    return this.trigger(mirror, 'approval', { force: true });
+  }
+
+  reject(): Promise<void> {
+    return Promise.resolve();
+  }
+
   rollback(mirror: string): Promise<{ generation: number }> {
     if (mirror === 'debian') return Promise.resolve({ generation: 7 });
     return Promise.reject(new MillpondError('conflict', `${mirror} has no previous generation`, { hint: 'Wait.' }));

@@ -70,7 +70,8 @@ describe('parseSettings', () => {
       publish: 'slots',
       marker: null,
       ...{ preset: null, selected: {}, confirmed: [], selection: [], protect: [] },
-      maxDelete: 0.5,
+      guard: { maxDelete: 0.5, maxDeleteFiles: null, maxDeleteBytes: null, maxShrink: 0.5, maxTouched: 0.9 },
+      keep: null,
       sources: [],
       read: null,
     });
@@ -195,7 +196,8 @@ registry:
       publish: 'in-place',
       marker: { path: 'project/trace/master', parser: 'date-line' },
       ...{ preset: null, selected: {}, confirmed: [], selection: [], protect: [] },
-      maxDelete: 0.1,
+      guard: { maxDelete: 0.1, maxDeleteFiles: null, maxDeleteBytes: null, maxShrink: 0.5, maxTouched: 0.9 },
+      keep: null,
       sources: ['https://mirror.example.net/m/'],
       read: ['public'],
     });

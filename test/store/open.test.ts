@@ -54,6 +54,10 @@ describe('openStore', () => {
       DROP TABLE traffic;
       DROP TABLE top_items;
       DROP TABLE top_lists;
+      DROP TABLE held_trees;
+      DROP TABLE kept_generations;
+      DROP TABLE kept_bytes;
+      DROP TABLE disk_samples;
       ALTER TABLE tags DROP COLUMN pushed_at;
       ALTER TABLE tags DROP COLUMN stale_since;
       INSERT INTO repositories (name, origin, created_at) VALUES ('lab/app', 'hosted', 1);

@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import type { TreeMirror } from '../../core/mirror.js';
 import { startCuttingProxy } from '../fixtures/cutting-proxy.js';
-import { startEngine, testMirror, testSettings, type TestEngine } from '../fixtures/engine.js';
+import { GUARD, startEngine, testMirror, testSettings, type TestEngine } from '../fixtures/engine.js';
 import { startMuteDaemon, startSilentUpstream } from '../fixtures/hanging-upstream.js';
 import { startDaemon, type Daemon, type DaemonOptions } from '../fixtures/rsync-daemon.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
@@ -206,7 +206,7 @@ test('an upstream that turns empty is quarantined; live stays, and nothing is fe
 });
 
 test('deletions over the limit are held again and again, until somebody forces them', async () => {
-  const { up, millpond, live } = await world({ maxDelete: 0.3 });
+  const { up, millpond, live } = await world({ guard: { ...GUARD, maxDelete: 0.3 } });
   for (let i = 0; i < 100; i++) writeTree(up, { [`f${i}`]: String(i) });
   await millpond.sync('pond');
   for (let i = 0; i < 40; i++) rmSync(join(up, `f${i}`));

@@ -41,7 +41,7 @@ test('sync --wait: 0 updated, 0 unchanged, 1 failed; without --wait it only asks
   expect(await read(`${program.url}/pond/NEWS`)).toEqual({ status: 200, text: 'more' });
 });
 
-test('sync --wait: 3 when upstream has lost most of its files; --force publishes that; rollback takes it back', async () => {
+test('sync --wait: 3 when upstream has lost most of its files; approve publishes that; rollback takes it back', async () => {
   const { up, program, millpond } = await scene({ guard: { max_delete: '40%' } });
   writeTree(up, Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`files/${i}`, `file ${i}`])));
   await printed(millpond('sync', 'pond', '--wait'));
@@ -52,11 +52,20 @@ test('sync --wait: 3 when upstream has lost most of its files; --force publishes
   const held = await millpond('sync', 'pond', '--wait');
   expect(held.code).toBe(3);
   expect(held.stdout).toMatch(/held\. Upstream removed 50 of 51 files .* more than the 40 % /);
-  expect(held.stdout).toContain('To let it through: millpond sync pond --force');
+  expect(held.stdout).toContain('To see what would go, and to decide: millpond approve pond');
   expect(snapshot(live)).toEqual(whole);
   expect(await printed(millpond('status'))).toMatch(/pond +held/);
 
-  expect(await printed(millpond('sync', 'pond', '--wait', '--force'))).toMatch(/updated\..* 50 were deleted/);
+  const shown = await millpond('approve', 'pond');
+  expect(shown.code).toBe(3);
+  expect(shown.stdout).toMatch(/In all 50 files .* would go[^]*files\/ +50 [^]*millpond approve pond --run 2\n/);
+  expectRefusal(await millpond('approve', 'pond', '--run', '1'), 'has been replaced by run 2', 'millpond approve pond');
+  expect(await printed(millpond('reject', 'pond', '--run', '2'))).toContain('was dropped');
+  expect(snapshot(live)).toEqual(whole);
+  expect((await millpond('sync', 'pond', '--wait')).code).toBe(3);
+  expect(await printed(millpond('approve', 'pond', '--run', '3'))).toMatch(
+    /updated\. What run 3 brought was let through/,
+  );
   expect(snapshot(live)).toEqual(snapshot(up));
 
   expect(await printed(millpond('rollback', 'pond'))).toContain(

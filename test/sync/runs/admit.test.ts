@@ -20,6 +20,7 @@ test('admit measures the disk of the blobs for images, and makes no folder of a 
       store,
       layout,
       mirror,
+      keeper: { makeRoom: () => Promise.resolve(false) },
     }) as unknown as RunContext;
   await admit(context(0));
   expect(existsSync(layout.mirrorsFolder)).toBe(false);
