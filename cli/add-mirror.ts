@@ -1,14 +1,14 @@
-import { chmod, readFile, realpath, stat } from 'node:fs/promises';
+import { readFile, realpath } from 'node:fs/promises';
 import { withMirror } from '../config/add-mirror.js';
 import { parseSettings } from '../config/load.js';
 import { findPreset, type Preset } from '../config/presets.js';
 import { country as countryProblem, value as choiceProblem } from '../config/preset-problems.js';
 import { selectProblems } from '../config/use-preset.js';
-import { MillpondError } from '../core/errors.js';
+import { messageOf, MillpondError } from '../core/errors.js';
 import { mirrorNameProblem } from '../core/mirror.js';
 import { parseUpstream } from '../core/upstream.js';
 import { formatBytes } from '../core/units.js';
-import { replaceFile } from '../platform/atomic-write.js';
+import { rewriteFile } from '../platform/atomic-write.js';
 import { diskSpace } from '../platform/disk-space.js';
 import { nearestExisting } from './check/machine.js';
 import type { CliContext } from './context.js';
@@ -73,11 +73,19 @@ export async function addFromPreset(
   const whole = preset.confirm.length > 0 ? { ...entry, confirmed: preset.confirm } : entry;
   const text = withMirror(before, name, whole);
   parseSettings(text, file);
-  const { mode } = await stat(file);
-  replaceFile(file, text);
-  await chmod(file, mode & 0o777);
+  write(file, text);
   const next = 'millpond check looks whether it answers, millpond reload begins with it';
   await context.print({ file, name, entry: whole }, () => `Added "${name}" to ${file}: ${next}.`);
+}
+
+function write(file: string, text: string): void {
+  try {
+    rewriteFile(file, text);
+  } catch (error) {
+    throw new MillpondError('unavailable', `the configuration "${file}" cannot be written: ${messageOf(error)}`, {
+      hint: 'Nothing was changed. Run this as the user that owns the file, who must be able to write into its folder.',
+    });
+  }
 }
 
 /** Undefined where the preset itself names the source. */

@@ -1,4 +1,4 @@
-import { renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { open, rename, rm, symlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
@@ -26,4 +26,23 @@ export function replaceFile(path: string, text: string): void {
   const temporary = `${path}.new`;
   writeFileSync(temporary, text, { mode: 0o600 });
   renameSync(temporary, path);
+}
+
+/**
+ * Writes an existing file anew as `replaceFile` does, with the mode and the owner that it had.
+ * @throws the system's error, with the file as it was
+ */
+export function rewriteFile(path: string, text: string): void {
+  const temporary = `${path}.new`;
+  const before = statSync(path);
+  try {
+    writeFileSync(temporary, text, { mode: 0o600 });
+    const { uid, gid } = statSync(temporary);
+    if (uid !== before.uid || gid !== before.gid) chownSync(temporary, before.uid, before.gid);
+    chmodSync(temporary, before.mode & 0o777);
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
 }

@@ -1,4 +1,4 @@
-import { readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
@@ -148,6 +148,17 @@ describe('millpond add', () => {
     expect(loadSettings(file).mirrors.get('alpine')?.preset).toBe('alpine');
     const lines = new Set(after.split('\n'));
     expect(text.split('\n').filter((line) => !lines.has(line) && line !== 'mirrors: {}')).toEqual([]);
+  });
+
+  it('says when the file cannot be written, and leaves it as it was', async () => {
+    const cwd = await tempFolder();
+    const file = join(cwd, 'millpond.yaml');
+    await writeFile(file, BEFORE);
+    await mkdir(join(cwd, 'millpond.yaml.new', 'full'), { recursive: true });
+    const { code, stderr } = await command(['add', 'alpine', '--yes'], { cwd });
+    expect(code).toBe(1);
+    expect(stderr).toContain(`error: the configuration "${file}" cannot be written: `);
+    expect(await readFile(file, 'utf8')).toBe(BEFORE);
   });
 
   it('follows a link to the file that it stands for', async () => {
