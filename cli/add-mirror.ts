@@ -124,6 +124,7 @@ function factLines(preset: Preset, free: number, isPart: boolean): string[] {
   const { policy, status, notices, forbidden } = preset;
   const perDay = (words: string, count: number | 'unknown'): string =>
     count === 'unknown' ? '' : `, ${words} ${count}`;
+  const hasNoRoom = preset.size !== 'unknown' && preset.size.bytes > free;
   return [
     `${preset.name}: ${status}`,
     ...notices.map((text) => `  ${text}`),
@@ -132,7 +133,7 @@ function factLines(preset: Preset, free: number, isPart: boolean): string[] {
     `Runs a day: recommended ${policy.recommended_per_day}` +
       `${perDay('at most', policy.max_per_day)}${perDay('at least', policy.min_per_day)}`,
     `Size of all of it: ${sizeWords(preset, true)}${isPart ? '; your choice takes less' : ''}`,
-    `Free on the disk: ${formatBytes(free)}`,
+    `Free on the disk: ${formatBytes(free)}${hasNoRoom ? ', which is less than all of it' : ''}`,
   ];
 }
 
