@@ -19,6 +19,7 @@ import { Statistics } from '../server/statistics/statistics.js';
 import { lockDataFolder } from '../store/lock.js';
 import { openStore } from '../store/open.js';
 import { SyncEngine, type SyncEngineOptions } from '../sync/engine.js';
+import { MarkerWatch, type MarkerWatchOptions } from '../sync/markers/marker-watch.js';
 import { CHILD_MARK } from '../sync/runs/upstream-request.js';
 import { explainDataFolder, openDataFolder } from './data-folder.js';
 import { openImages } from './images.js';
@@ -70,6 +71,7 @@ async function start(options: AppOptions, undo: Undo): Promise<App> {
   const images = await openImages({ settings: () => settings, store, layout, clock, log });
   undo.push(() => images.stop());
   const engine = openEngine({ settings, store, layout, trees, log, clock, images: images.services }, undo);
+  const markers = openMarkerWatch({ settings: () => settings, store, layout, clock, log }, engine, undo);
   const statistics = openStatistics({ store, clock, log }, settings, undo);
   const frontLog = openFrontLog({ settings: () => settings, statistics: statistics.counts, clock, log }, layout, undo);
   const hashes = openHashes({ settings: () => settings, store, layout, trees, clock, log }, undo);
@@ -90,7 +92,8 @@ async function start(options: AppOptions, undo: Undo): Promise<App> {
   await rsync.listen(settings.listen.rsync);
 
   const reload = reloader({
-    ...{ configFile: options.configFile, reconcileWith: disk.reconcileWith, engine, images, serving, rsync, log },
+    ...{ configFile: options.configFile, reconcileWith: disk.reconcileWith, log },
+    ...{ engine, markers, images, serving, rsync },
     accessLog: statistics.accessLog,
     settings: () => settings,
     use: (next) => {
@@ -103,16 +106,14 @@ async function start(options: AppOptions, undo: Undo): Promise<App> {
     createControlHandler({ ...serverDeps, engine, reload, workers: serving.pool, imageControls: images.controls }),
   );
   undo.push(() => control.stop());
-  engine.start();
-  images.start();
-  hashes.ahead.start();
+  for (const part of [engine, markers, images, hashes.ahead]) part.start();
   ready = true;
 
   const reopenLogs = (): void => {
     statistics.accessLog.reopen();
     serving.pool?.tell({ kind: 'reopen' });
   };
-  const parts = { serving, rsync, frontLog, engine, control, images, hashes, statistics, disk };
+  const parts = { serving, rsync, frontLog, engine, markers, control, images, hashes, statistics, disk };
   const stop = stopper(parts, () => {
     ready = false;
     return settings.grace * 1000;
@@ -126,6 +127,7 @@ interface Stoppable {
   readonly rsync: RsyncDaemon;
   readonly frontLog: { stop(): Promise<void> };
   readonly engine: SyncEngine;
+  readonly markers: MarkerWatch;
   readonly control: { stop(): Promise<void> };
   readonly images: { stop(): Promise<void> };
   readonly hashes: { stop(): Promise<void> };
@@ -137,10 +139,10 @@ interface Stoppable {
 function stopper(parts: Stoppable, begin: () => number): () => Promise<void> {
   let stopping: Promise<void> | undefined;
   async function stop(): Promise<void> {
-    const { serving, rsync, frontLog, engine, control, images, hashes, statistics, disk } = parts;
+    const { serving, rsync, frontLog, engine, markers, control, images, hashes, statistics, disk } = parts;
     const graceMs = begin();
     serving.server.stop();
-    await Promise.all([serving.stop(graceMs), rsync.close(graceMs), engine.stop()]);
+    await Promise.all([serving.stop(graceMs), rsync.close(graceMs), engine.stop(), markers.stop()]);
     await frontLog.stop();
     await control.stop();
     await images.stop();
@@ -167,6 +169,21 @@ function openStatistics(parts: Omit<KeeperOptions, 'statistics'>, { accessLog: s
   }
   undo.push(stop);
   return { counts, accessLog, stop };
+}
+
+/** What reads the markers of upstreams between runs. */
+function openMarkerWatch(
+  parts: Omit<MarkerWatchOptions, 'random' | 'runsAt' | 'isRunning'>,
+  engine: SyncEngine,
+  undo: Undo,
+): MarkerWatch {
+  const watch = new MarkerWatch({
+    ...{ ...parts, random: Math.random },
+    runsAt: (hostKey) => engine.runsAt(hostKey),
+    isRunning: (mirror) => engine.activity(mirror).running !== null,
+  });
+  undo.push(() => watch.stop());
+  return watch;
 }
 
 function openEngine(parts: Omit<SyncEngineOptions, 'random'>, undo: Undo): SyncEngine {

@@ -7,6 +7,7 @@ import type { Log } from '../platform/log.js';
 import type { AccessLog } from '../server/access-log.js';
 import type { RsyncDaemon } from '../server/rsync-daemon/rsync-daemon.js';
 import type { SyncEngine } from '../sync/engine.js';
+import type { MarkerWatch } from '../sync/markers/marker-watch.js';
 import { changedPaths } from './changed-settings.js';
 import type { ImageApp } from './images.js';
 import type { Serving } from './serving.js';
@@ -15,6 +16,7 @@ export interface ReloadParts {
   readonly configFile: string;
   readonly reconcileWith: ReconcileOptions;
   readonly engine: SyncEngine;
+  readonly markers: Pick<MarkerWatch, 'apply'>;
   readonly images: Pick<ImageApp, 'apply'>;
   readonly serving: Serving;
   readonly accessLog: AccessLog;
@@ -57,6 +59,7 @@ async function reload(parts: ReloadParts): Promise<{ changed: string[] }> {
   parts.rsync.refresh();
   parts.images.apply(next);
   parts.engine.apply(next);
+  parts.markers.apply();
   await parts.serving.apply();
   await hideRemovedMirrors(next, before, parts);
   parts.log.info({ changed, addresses }, 'the configuration was read again');

@@ -50,6 +50,34 @@ export function markerPath(value: string): string | undefined {
   return /[*?[\]\\]/.test(value) ? `${quote(value)} holds a wildcard: a marker is one file` : undefined;
 }
 
+/** The file itself, or a folder. */
+export function markerUrl(value: string): string | undefined {
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  const isPlain = url && /^https?:$/.test(url.protocol) && !url.username && !url.password && !url.hash;
+  if (isPlain && !(url.search && value.endsWith('/'))) return undefined;
+  return `${quote(value)} is not an address: write it as https://deb.example.org/debian/, without user and password`;
+}
+
+/** A file of the tree, of which the last part may be a pattern. */
+export function waitFile(value: string): string | undefined {
+  if (!/[*?]/.test(value)) return markerPath(value);
+  const last = value.split('/').at(-1) ?? '';
+  const above = value.slice(0, value.length - last.length);
+  if (/[*?[\]]/.test(above) || /[[\]\\]|\*\*/.test(last))
+    return `${quote(value)} holds a wildcard other than "*" and "?" in its last part`;
+  return markerPath(`${above}x`) ?? (/\p{Cc}/u.test(last) ? `${quote(value)} holds a control character` : undefined);
+}
+
+export function listName(value: string): string | undefined {
+  if (value.includes('/')) return `${quote(value)} holds a "/": the list is a file at upstream's root`;
+  return markerPath(value);
+}
+
+export function hostName(value: string): string | undefined {
+  if (/^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/i.test(value) && !value.includes('..')) return undefined;
+  return `${quote(value)} is not the name of a host: write it as mirror.example.edu`;
+}
+
 /** Passwords end up here by mistake: the value is never quoted. */
 export function variable(value: string): string | undefined {
   return /^[A-Za-z_][A-Za-z0-9_]{0,127}$/.test(value) ? undefined : 'is not the name of an environment variable';

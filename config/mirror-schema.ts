@@ -4,10 +4,13 @@ import { parseUpstream } from '../core/upstream.js';
 import * as field from './fields.js';
 import { guard, keep } from './guard-schema.js';
 import { zoneName } from './image-problems.js';
+import { checkMarkers, markers } from './marker-schema.js';
 import * as problem from './mirror-problems.js';
 import { value as choice } from './preset-problems.js';
+import { pace } from './pace-schema.js';
 import { stageOptionProblem } from './stage-options.js';
 import * as target from './target-schema.js';
+import { trace } from './trace-schema.js';
 
 /** What an operator can be asked to confirm before a mirror of a preset is begun. */
 export const CONFIRMATIONS = ['closed', 'discouraged', 'registration', 'private-only'] as const;
@@ -49,21 +52,6 @@ const stages = z
       'In which order files are fetched. one: everything at once. apt: packages first, then the indexes that name them. ' +
       'Or a list of stages of your own.',
   });
-
-const marker = field.section({
-  path: field.text(
-    { description: "Path of upstream's freshness file, below its root.", examples: ['project/trace/master'] },
-    problem.markerPath,
-  ),
-  parser: z
-    .enum(['epoch', 'date-line', 'text'])
-    .prefault('text')
-    .meta({
-      description:
-        'How a time is read from it. epoch: seconds since 1970 as the first word. date-line: a line "Date: ...", or a ' +
-        'date as the first line. text: no time, only whether it has changed.',
-    }),
-});
 
 const password = field
   .section({
@@ -178,7 +166,9 @@ export const mirror = field
         1,
       )
       .optional(),
-    marker: marker.optional().meta({ description: "Upstream's own freshness file: read before each run." }),
+    ...markers,
+    pace: pace.optional(),
+    trace: trace.optional(),
     guard,
     keep: keep.optional(),
   })
@@ -212,6 +202,7 @@ function checkTogether(value: Partial<RawMirror>, context: z.RefinementCtx): voi
   target.checkRhythm(value, complain);
   if (value.keep !== undefined && value.publish === 'in-place')
     complain('keep', 'needs "publish: slots": a tree that is changed in place has no generations');
+  checkMarkers(value, complain);
   const kinds = upstreamKinds(value.upstream);
   if (!kinds) return;
   if (value.password !== undefined && !kinds.has('daemon'))

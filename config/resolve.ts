@@ -5,14 +5,17 @@ import { parseUpstream } from '../core/upstream.js';
 import { resolveGuard, resolveKeep } from './guard-schema.js';
 import { imageConflicts } from './image-conflicts.js';
 import { listenProblems, resolveListen } from './listen-schema.js';
+import { resolveMarkers } from './marker-schema.js';
 import { stageName, type RawMirror, type RawStage } from './mirror-schema.js';
 import { findPreset } from './presets.js';
+import { resolvePace } from './pace-schema.js';
 import type { Problem } from './problems.js';
 import { resolveImages } from './resolve-images.js';
 import type { RawSettings } from './schema.js';
 import type { Settings } from './settings.js';
 import { resolveTarget } from './target-schema.js';
 import { selectionRules } from './use-preset.js';
+import { resolveTrace } from './trace-schema.js';
 import { resolveZones, zoneConflicts } from './zones.js';
 
 /**
@@ -65,7 +68,7 @@ function globalModule({ listen, mirrors }: RawSettings): Problem[] {
 export function resolveSettings(raw: RawSettings, file: string): Settings {
   const { site, sync, access_log: accessLog } = raw;
   const mirrors = Object.entries(raw.mirrors).map(
-    ([name, mirror]) => [name, resolveMirror(name, mirror, file)] as const,
+    ([name, mirror]) => [name, resolveMirror(name, mirror, { file, siteUrl: site.url })] as const,
   );
   return {
     file,
@@ -92,7 +95,11 @@ export function resolveSettings(raw: RawSettings, file: string): Settings {
   };
 }
 
-function resolveMirror(name: string, raw: RawMirror, file: string): TreeMirror {
+function resolveMirror(
+  name: string,
+  raw: RawMirror,
+  { file, siteUrl }: { file: string; siteUrl: string | undefined },
+): TreeMirror {
   const { password } = raw;
   const preset = raw.preset === undefined ? null : findPreset(raw.preset);
   return {
@@ -110,9 +117,11 @@ function resolveMirror(name: string, raw: RawMirror, file: string): TreeMirror {
     selection: preset ? selectionRules(preset, raw.select ?? {}) : [],
     protect: raw.protect,
     publish: raw.publish,
-    marker: raw.marker ?? null,
     guard: resolveGuard(raw.guard),
     keep: resolveKeep(raw.keep),
+    ...resolveMarkers(raw),
+    pace: resolvePace(raw.pace),
+    trace: resolveTrace(raw.trace, siteUrl),
     sources: raw.sources,
     read: raw.read ?? null,
   };

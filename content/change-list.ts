@@ -58,6 +58,21 @@ function unescapeName(name: string): string {
   return name.replace(/\\#(0[0-3][0-7]|134)/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
 }
 
+/** A record as rsync would have written it, with its line break; `path` is bytes in latin1. */
+export function changeRecord(
+  change: Pick<Change, 'created' | 'size' | 'folder' | 'path'> & { readonly kind: 'file' | 'deleted' },
+  now: number,
+): Buffer {
+  const { kind, created, size, folder } = change;
+  const stamp = new Date(now).toISOString().replace(/^(\d+)-(\d+)-(\d+)T([\d:]+).*$/, '$1/$2/$3 $4');
+  const item = kind === 'deleted' ? '*deleting  ' : created ? '>f+++++++++' : '>f.st......';
+  const name = change.path.replace(ESCAPED, '\\#134$1');
+  return Buffer.from(`${stamp} [${process.pid}] ${item} ${size} ${name}${folder ? '/' : ''}\n`, 'latin1');
+}
+
+/** What `unescapeName` would take for an escape. */
+const ESCAPED = /\\(#(?:0[0-3][0-7]|134))/g;
+
 /** Size of the list so far, to be given to `readChanges` later; 0 when there is none. */
 export async function changeListSize(file: string): Promise<number> {
   try {

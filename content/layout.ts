@@ -12,6 +12,7 @@ import type { Digest } from '../core/oci/digest.js';
  *     run/known_hosts               keys of ssh upstreams
  *     run/front-log.json            how far the log of a server in front was read
  *     run/rsyncd.conf               of the rsync daemon; beside it the pipe of its log, and where it counts connections
+ *     run/markers/<mirror>/         a marker that is being read between runs
  *     run/blobs-settled             there while no program runs, when the last one has stopped cleanly
  *     registry.key                  what the registry signs its access tokens with, mode 0600
  *     logs/<mirror>/<run-id>.log
@@ -23,6 +24,7 @@ import type { Digest } from '../core/oci/digest.js';
  *       probe/                      the marker as upstream has it
  *       kept/@2026-11-23T06:00Z/    a generation that is kept, hard-linked to the slots; kept/new while it is made,
  *                                   kept/gone-... while it is removed
+ *       lists/                      upstream's list of files, and what is to be fetched by it
  *     public/<mirror> -> ../mirrors/<mirror>/live
  *     blobs/sha256/ab/abcd...         whole bytes under the name of their digest: layers, configurations, manifests
  *     blobs/aside/<algorithm>-<hex>   those whose bytes were found to be wrong, or that were about to be removed
@@ -71,6 +73,10 @@ export class Layout {
   /** Written at a clean stop and taken away at the start: without it the blobs on the disk are compared with the records. */
   get blobsSettled(): string {
     return join(this.runFolder, 'blobs-settled');
+  }
+  /** Where a marker is received between runs. */
+  markerWatch(mirror: string): string {
+    return join(this.runFolder, 'markers', mirror);
   }
   get mirrorsFolder(): string {
     return join(this.data, 'mirrors');
@@ -130,6 +136,9 @@ export class Layout {
   }
   probe(mirror: string): string {
     return join(this.mirror(mirror), 'probe');
+  }
+  lists(mirror: string): string {
+    return join(this.mirror(mirror), 'lists');
   }
   get blobsFolder(): string {
     return join(this.data, 'blobs');

@@ -39,7 +39,7 @@ export interface EngineView {
 export interface Engine extends EngineView {
   /**
    * Asks for a run. While one is running or queued, at most one more waits: the answer is then that one.
-   * @throws not-found, conflict (paused and not forced)
+   * @throws not-found, conflict (paused, or the pace of the mirror is used up, and not forced)
    */
   trigger(mirror: string, trigger: RunTrigger, options?: { force?: boolean }): Run;
   /** Ends the running run (TERM, then KILL) and drops the queued one; resolves when they have ended. */

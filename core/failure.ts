@@ -4,6 +4,7 @@ export type FailureClass =
   | 'dns'
   | 'refused' // upstream answers and says no: access, password, no such module, too many connections
   | 'partial' // some files did not come
+  | 'updating' // upstream is in the middle of an update, and stays so
   | 'timeout' // over the time limit, or no byte for too long
   | 'disk-full'
   | 'local' // this machine: permissions, missing program, unusable option
@@ -21,6 +22,7 @@ export const FAILURE_RULES: Readonly<Record<FailureClass, FailureRule>> = {
   dns: { retry: true, backoffFactor: 4 },
   refused: { retry: true, backoffFactor: 4 },
   partial: { retry: true, backoffFactor: 1 },
+  updating: { retry: true, backoffFactor: 4 },
   timeout: { retry: true, backoffFactor: 2 },
   'disk-full': { retry: false, backoffFactor: 1 },
   local: { retry: false, backoffFactor: 1 },

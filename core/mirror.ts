@@ -1,6 +1,7 @@
 import type { GuardLimits } from './guard.js';
 import type { KeepRule } from './kept.js';
 import type { ImageMirror } from './oci/image-mirror.js';
+import type { Pace } from './pace.js';
 import type { SyncTarget } from './sync-target.js';
 
 /** First path segments that Millpond itself answers; a mirror of such a name could never be reached. */
@@ -35,13 +36,71 @@ export interface Stage {
   readonly options: readonly string[];
 }
 
-/** How the text of a marker is read as a time. Equality of markers is always that of their bytes. */
-export type MarkerParser = 'epoch' | 'date-line' | 'text';
+/** Whether a stage looks at the whole tree. */
+export function isWhole({ include, exclude }: Stage): boolean {
+  return include.length === 0 && exclude.length === 0;
+}
 
+/** How the time in a marker is read (`core/marker.ts`). */
+export const MARKER_PARSERS = [
+  'epoch',
+  'date-line',
+  'date',
+  'trace',
+  'key-date',
+  'utc-dashes',
+  'last-modified',
+  'json',
+  'text',
+] as const;
+export type MarkerParser = (typeof MARKER_PARSERS)[number];
+
+/**
+ * What a marker tells. `content`: it changes when the tree does, and only such a one may end a run as unchanged.
+ * `heartbeat`: it is written whether anything has changed or not. `run`: when the upstream, a mirror itself, last ran.
+ */
+export const MARKER_MEANINGS = ['content', 'heartbeat', 'run'] as const;
+export type MarkerMeaning = (typeof MARKER_MEANINGS)[number];
+
+/** The upstream's own freshness file. */
 export interface MarkerRule {
-  /** Path of the marker below the upstream's root. */
-  readonly path: string;
+  /** Where it may be below the upstream's root: the first that is there counts. Empty where `url` is the very file. */
+  readonly paths: readonly string[];
   readonly parser: MarkerParser;
+  /** For `json`: names of members with dots between them; for `key-date`: the key. Null for all others. */
+  readonly field: string | null;
+  readonly meaning: MarkerMeaning;
+  /** Read over HTTP instead of the upstream's transport: a folder (with a slash at its end) or the file. */
+  readonly url: string | null;
+}
+
+/** The true upstream of a mirror whose upstream is a mirror itself. */
+export interface Origin {
+  /** Folder below which the paths of the marker are read over HTTP; ends with a slash. */
+  readonly url: string;
+}
+
+/** Files that say that the upstream is in the middle of an update. */
+export interface WaitRule {
+  /** Below the upstream's root; `*` and `?` in the last part. */
+  readonly files: readonly string[];
+  /** Seconds between two looks. */
+  readonly pause: number;
+  /** Looks in all. */
+  readonly tries: number;
+}
+
+/** What the mirror writes about itself into a tree that it publishes. */
+export interface TraceRule {
+  /**
+   * `debian`: a trace file of ftpsync's form, `_traces` and `_hierarchy`. `date`: a file with the date, named after
+   * this host. `epoch`: a file with the seconds since 1970.
+   */
+  readonly kind: 'debian' | 'date' | 'epoch';
+  /** Below the root of the tree: a folder for `debian` and `date`, the file for `epoch`. */
+  readonly path: string;
+  /** Name of this mirror, which is that of the file. */
+  readonly host: string;
 }
 
 /** One rule of a selection of parts: whether what the rsync pattern matches is mirrored. */
@@ -81,6 +140,16 @@ export interface TreeMirror extends SyncTarget {
   readonly guard: GuardLimits;
   /** Dated generations that are kept beside the live tree; null is none. */
   readonly keep: KeepRule | null;
+  /** Seconds between two looks at the marker, beside the runs. */
+  readonly markerEvery: number;
+  readonly origin: Origin | null;
+  /** A file that is fetched although the marker says that nothing has changed. */
+  readonly heartbeat: string | null;
+  readonly waitWhile: WaitRule | null;
+  readonly pace: Pace | null;
+  readonly trace: TraceRule | null;
+  /** Name of the file at the upstream's root that lists all others (`fullfiletimelist-*`). */
+  readonly fileList: string | null;
   /** Other addresses of the same tree over HTTP, each with a slash at its end. */
   readonly sources: readonly string[];
   /** Zones whose clients may read it; null is all. */

@@ -5,7 +5,7 @@ export type RunTrigger = 'schedule' | 'manual' | 'retry' | 'catch-up' | 'approva
 
 /** Where a run is in its life; `queued` before it starts, `ended` when it has an outcome. */
 export type RunPhase =
-  'queued' | 'probe' | 'admit' | 'prepare' | 'pull' | 'verify' | 'guard' | 'publish' | 'account' | 'ended';
+  'queued' | 'probe' | 'wait' | 'admit' | 'prepare' | 'pull' | 'verify' | 'guard' | 'publish' | 'account' | 'ended';
 
 export type RunOutcome = 'updated' | 'unchanged' | 'held' | 'quarantined' | 'failed' | 'cancelled' | 'interrupted';
 
@@ -96,6 +96,7 @@ export interface RunStage {
 export const RUN_ACTIONS: Readonly<Record<RunPhase, { cancel: boolean }>> = {
   queued: { cancel: true },
   probe: { cancel: true },
+  wait: { cancel: true },
   admit: { cancel: true },
   prepare: { cancel: true },
   pull: { cancel: true },

@@ -59,6 +59,17 @@ export function parseTreePath(pathname: string): ParsedTreePath {
   return length > MAX_PATH ? { problem: 'length' } : { path: { segments, folder, tidy } };
 }
 
+/**
+ * A path below a root as a list of files has it, bytes in latin1, without encoding; a slash at its end is taken off.
+ * Undefined when it is none: absolute, with `.`, `..` or an empty segment, with a NUL or a line break, or too long.
+ */
+export function parseListedPath(text: string): string | undefined {
+  const path = text.replace(/\/$/, '');
+  if (path.length > MAX_PATH || /[\r\n]/.test(path)) return undefined;
+  const isGood = path.split('/').every((name) => name !== '' && nameProblem(name) === undefined);
+  return isGood ? path : undefined;
+}
+
 /** What of `name` can be no file name below a folder, or undefined. */
 export function nameProblem(name: RawName): TreePathProblem | undefined {
   if (name === '.' || name === '..') return 'dots';

@@ -51,6 +51,7 @@ const FAILURE_WORDS: Readonly<Record<FailureClass, string>> = {
   dns: 'the name of the upstream cannot be resolved',
   refused: 'the upstream refuses us',
   partial: 'some files did not come',
+  updating: 'the upstream is in the middle of an update',
   timeout: 'it took too long, or no data came',
   'disk-full': 'our disk is full',
   local: 'this machine is at fault',
@@ -60,6 +61,7 @@ const FAILURE_WORDS: Readonly<Record<FailureClass, string>> = {
 const PHASE_WORDS: Readonly<Record<RunPhase, string>> = {
   queued: 'waiting',
   probe: 'asking the upstream whether anything is new',
+  wait: 'waiting until the upstream has finished its own update',
   admit: 'checking for free space',
   prepare: 'preparing the new tree',
   pull: 'transferring files',

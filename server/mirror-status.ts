@@ -1,9 +1,11 @@
 import type { Settings } from '../config/settings.js';
 import type { EngineView } from '../core/engine.js';
+import { measureFreshness, type Freshness, type UpstreamReading } from '../core/freshness.js';
 import type { Generation } from '../core/generation.js';
 import { heldSentence } from '../core/guard.js';
 import type { HeldTree } from '../core/held.js';
-import type { TreeMirror } from '../core/mirror.js';
+import type { MarkerRule, TreeMirror } from '../core/mirror.js';
+import { opensAt, PACE_WINDOW_MS, type Pace } from '../core/pace.js';
 import type { Run, RunProgress } from '../core/run.js';
 import { plainSentence, say, moment, type Sentence } from '../core/sentence.js';
 import { parseUpstream } from '../core/upstream.js';
@@ -58,6 +60,10 @@ export interface MirrorStatus {
     readonly sentence: string;
     readonly path: string;
   } | null;
+  /** The markers of both upstreams as last read, and how far this mirror is behind them. */
+  readonly upstream: Freshness;
+  /** The rule for how often upstream may be asked, and how much of it is used up; null where there is none. */
+  readonly pace: PaceStatus | null;
   readonly paused: { readonly at: number; readonly reason: string } | null;
   readonly running: Run | null;
   readonly progress: RunProgress | null;
@@ -65,6 +71,13 @@ export interface MirrorStatus {
   readonly place: number | null;
   readonly lastRun: Run | null;
   readonly lastGood: Run | null;
+}
+
+export interface PaceStatus extends Pace {
+  /** Fetches of the last 24 hours. */
+  readonly fetches: number;
+  /** When the next may start; null when that is now. */
+  readonly opensAt: number | null;
 }
 
 export interface PublicVerdict extends VerdictSign {
@@ -137,9 +150,11 @@ function statusOf(deps: StatusDeps, mirror: TreeMirror, scrub: Scrub): MirrorSta
     schedule: scheduleWords(mirror.schedule),
     nextDueAt: state.nextDueAt,
     publish: mirror.publish,
-    marker: mirror.marker?.path ?? null,
+    marker: mirror.marker && markerName(mirror.marker),
     upstreamMarker: marked?.markerValue ? { value: marked.markerValue, time: marked.markerTime } : null,
     held: held && { ...held, path: `/status/${mirror.name}/held` },
+    upstream: upstreamOf(deps, mirror, { live, scrub, now }),
+    pace: mirror.pace && paceStatus(deps, mirror.name, mirror.pace, now),
     paused: state.pausedAt === null ? null : { at: state.pausedAt, reason: state.pauseReason ?? '' },
     running: activity.running && publicRun(activity.running, ofRuns),
     progress: activity.running && activity.progress,
@@ -205,6 +220,33 @@ function publicGeneration(live: Generation): NonNullable<MirrorStatus['published
 
 export function publicState<T extends { pauseReason: string | null }>(state: T, scrub: Scrub): T {
   return { ...state, pauseReason: state.pauseReason === null ? null : scrub(state.pauseReason) };
+}
+
+function upstreamOf(
+  { store }: StatusDeps,
+  { name, marker }: TreeMirror,
+  { live, scrub, now }: { live: Generation | null; scrub: Scrub; now: number },
+): Freshness {
+  const readings = marker ? store.markers.of(name) : {};
+  const facts = { now, meaning: marker?.meaning ?? 'content', published: live, readings } as const;
+  const freshness = measureFreshness({
+    ...facts,
+    newerThan: (source, value) => store.markers.newerThan(name, source, value),
+  });
+  const shown = (reading: UpstreamReading | null): UpstreamReading | null =>
+    reading && { ...reading, message: reading.message === null ? null : scrub(reading.message) };
+  return { ...freshness, direct: shown(freshness.direct), origin: shown(freshness.origin) };
+}
+
+function paceStatus({ store }: StatusDeps, mirror: string, pace: Pace, now: number): PaceStatus {
+  const fetches = store.runs.fetches(mirror, now - PACE_WINDOW_MS);
+  const opens = opensAt(pace, fetches, now);
+  return { ...pace, fetches: fetches.length, opensAt: opens > now ? opens : null };
+}
+
+/** The path of a marker, the first of several, or its name in its address. */
+function markerName({ paths, url }: MarkerRule): string {
+  return paths[0] ?? (url === null ? '' : new URL(url).pathname.replace(/^\/+/, ''));
 }
 
 function publicUpstream(upstream: string, scrub: Scrub): string {

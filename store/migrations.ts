@@ -308,6 +308,34 @@ const MIGRATIONS: readonly string[] = [
     free INTEGER NOT NULL
   ) STRICT;
   `,
+  `
+  -- the marker of an upstream as last read: of the one that a mirror is fetched from (direct), of the true one (origin)
+  CREATE TABLE upstream_markers (
+    mirror TEXT NOT NULL,
+    source TEXT NOT NULL,
+    value TEXT,
+    time INTEGER,
+    seen_at INTEGER,
+    read_at INTEGER,
+    failed_since INTEGER,
+    message TEXT,
+    PRIMARY KEY (mirror, source)
+  ) STRICT, WITHOUT ROWID;
+
+  -- the values that it had, each when it was first seen
+  CREATE TABLE marker_changes (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    mirror TEXT NOT NULL,
+    source TEXT NOT NULL,
+    value TEXT NOT NULL,
+    time INTEGER,
+    seen_at INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX marker_changes_by_mirror ON marker_changes (mirror, source, id);
+
+  -- the published generation and the choice of files that it was made with, where upstream has a list of them
+  ALTER TABLE mirrors ADD COLUMN made_with TEXT;
+  `,
 ];
 
 /** @throws MillpondError conflict when the database was written by a newer Millpond */

@@ -9,6 +9,7 @@ interface Row {
   next_due_at: number | null;
   staging_base: number | null;
   staging_state: string | null;
+  made_with: string | null;
 }
 
 /** What is kept of a mirror between runs. A mirror without a row has all fields empty. */
@@ -18,6 +19,7 @@ export class MirrorStore {
   readonly #setPause: Database.Statement;
   readonly #setNextDue: Database.Statement;
   readonly #setStaging: Database.Statement;
+  readonly #setMadeWith: Database.Statement;
 
   constructor(db: Database.Database) {
     this.#get = db.prepare('SELECT * FROM mirrors WHERE mirror = ?');
@@ -33,6 +35,18 @@ export class MirrorStore {
     this.#setStaging = db.prepare(`
       INSERT INTO mirrors (mirror, staging_base, staging_state) VALUES (@mirror, @base, @state)
       ON CONFLICT (mirror) DO UPDATE SET staging_base = @base, staging_state = @state`);
+    this.#setMadeWith = db.prepare(`
+      INSERT INTO mirrors (mirror, made_with) VALUES (@mirror, @choice)
+      ON CONFLICT (mirror) DO UPDATE SET made_with = @choice`);
+  }
+
+  /** Which generation was made with which choice of files; null when that is not known. */
+  madeWith(mirror: string): string | null {
+    return this.#get.get(mirror)?.made_with ?? null;
+  }
+
+  setMadeWith(mirror: string, choice: string): void {
+    this.#setMadeWith.run({ mirror, choice });
   }
 
   get(mirror: string): MirrorState {

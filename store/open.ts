@@ -13,6 +13,7 @@ import { HeldStore } from './held.js';
 import { ImagePageStore } from './image-pages.js';
 import { KeptStore } from './kept.js';
 import { ManifestStore } from './manifests.js';
+import { MarkerStore } from './markers.js';
 import { migrate } from './migrations.js';
 import { MirrorStore } from './mirrors.js';
 import { RegistryLimitStore } from './registry-limits.js';
@@ -33,6 +34,7 @@ export interface Store {
   readonly kept: KeptStore;
   readonly diskSamples: DiskSampleStore;
   readonly mirrors: MirrorStore;
+  readonly markers: MarkerStore;
   readonly blobs: BlobRecords;
   readonly badBlobs: BadBlobs;
   readonly fileHashes: FileHashStore;
@@ -81,6 +83,7 @@ function storeOf(db: Database.Database): Store {
     kept: new KeptStore(db),
     diskSamples: new DiskSampleStore(db),
     mirrors: new MirrorStore(db),
+    markers: new MarkerStore(db),
     blobs: new BlobRecords(db),
     badBlobs: new BadBlobs(db),
     fileHashes: new FileHashStore(db),

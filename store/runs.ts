@@ -54,6 +54,7 @@ export class RunStore {
   readonly #update: Database.Statement;
   readonly #old: Database.Statement<{ mirror: string; runs: number; before: number }, { id: number }>;
   readonly #delete: Database.Statement<[number]>;
+  readonly #fetches: Database.Statement<[string, number], { started_at: number }>;
   readonly #stages: Database.Statement<[number], StageRow>;
   readonly #addStage: Database.Statement;
   readonly #endStage: Database.Statement;
@@ -102,6 +103,9 @@ export class RunStore {
       WHERE mirror = @mirror AND phase = 'ended' AND ended_at < @before
         AND id NOT IN (SELECT id FROM runs WHERE mirror = @mirror ORDER BY id DESC LIMIT @runs)`);
     this.#delete = db.prepare('DELETE FROM runs WHERE id = ?');
+    this.#fetches = db.prepare(`
+      SELECT started_at FROM runs WHERE mirror = ? AND started_at > ?
+        AND EXISTS (SELECT 1 FROM run_stages WHERE run_id = runs.id)`);
     this.#stages = db.prepare('SELECT * FROM run_stages WHERE run_id = ? ORDER BY rowid');
     this.#addStage = db.prepare(
       'INSERT INTO run_stages (run_id, pass, name, started_at) VALUES (@runId, @pass, @name, @startedAt)',
@@ -168,6 +172,11 @@ export class RunStore {
 
   remove(id: number): void {
     this.#delete.run(id);
+  }
+
+  /** When the runs since `after` started that asked upstream for more than its marker. */
+  fetches(mirror: string, after: number): number[] {
+    return this.#fetches.all(mirror, after).map((row) => row.started_at);
   }
 
   stages(runId: number): RunStage[] {

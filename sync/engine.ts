@@ -8,6 +8,7 @@ import type { Mirror } from '../core/mirror.js';
 import { TRIGGER_PRIORITY, type Run, type RunTrigger } from '../core/run.js';
 import { parseUpstream } from '../core/upstream.js';
 import type { Log } from '../platform/log.js';
+import { WebFiles } from '../platform/web-files.js';
 import type { Store } from '../store/open.js';
 import { BandwidthPool } from './bandwidth.js';
 import { dropHeld, mustBeHeld } from './held.js';
@@ -18,6 +19,7 @@ import { ActiveRun } from './runs/active-run.js';
 import { RunStop } from './runs/run-failure.js';
 import { removeOldRuns } from './runs/retention.js';
 import { childMark } from './runs/upstream-request.js';
+import { paceOpensAt, refuseOverPace } from './schedule/pace-of-mirror.js';
 import { RunQueue, type QueuedRun } from './schedule/run-queue.js';
 import { Timetable } from './schedule/timetable.js';
 import type { ImageServices } from './upstreams/oci/image-services.js';
@@ -44,6 +46,7 @@ export class SyncEngine implements Engine {
   readonly #running = new Map<string, ActiveRun & { hostKey: string }>();
   readonly #listeners = new Set<(event: EngineEvent) => void>();
   readonly #bandwidth: BandwidthPool;
+  readonly #web = new WebFiles();
   readonly #timetable: Timetable;
   readonly #keeper: GenerationKeeper;
   readonly #disk: DiskSampler;
@@ -97,6 +100,7 @@ export class SyncEngine implements Engine {
       ...[...this.#running.values()].map((active) => active.ended),
     ]);
     this.#bandwidth.close();
+    await this.#web.close();
   }
 
   /** Uses other settings from now on; what runs goes on as it was started. */
@@ -121,6 +125,7 @@ export class SyncEngine implements Engine {
       throw new MillpondError('conflict', `${mirror} is paused: ${pauseReason ?? 'no reason was given'}`, {
         hint: `Resume it (millpond resume ${mirror}), or start one run all the same (--force).`,
       });
+    if (!force) refuseOverPace(this.options.store, this.#mirror(mirror), this.options.clock());
     return this.#enqueue(mirror, trigger, { force, attempt: 1 });
   }
 
@@ -189,6 +194,11 @@ export class SyncEngine implements Engine {
     };
   }
 
+  /** Runs that are asking a host of this key now. */
+  runsAt(hostKey: string): number {
+    return [...this.#running.values()].filter((active) => active.hostKey === hostKey).length;
+  }
+
   subscribe(listener: (event: EngineEvent) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -246,8 +256,21 @@ export class SyncEngine implements Engine {
   }
 
   /** A pause holds what waits as well, unless a person has asked for just this run. */
-  #mayStart({ mirror, force }: Run): boolean {
-    return !this.#busy.has(mirror) && (force || this.options.store.mirrors.get(mirror).pausedAt === null);
+  #mayStart({ mirror, force, trigger }: Run): boolean {
+    if (this.#busy.has(mirror)) return false;
+    if (force) return true;
+    const { store, clock } = this.options;
+    if (store.mirrors.get(mirror).pausedAt !== null) return false;
+    const now = clock();
+    const opens = trigger === 'manual' ? now : paceOpensAt(store, this.#mirror(mirror), now);
+    if (opens > now) this.#startAgainIn(opens - now);
+    return opens <= now;
+  }
+
+  /** Looks again at what waits, at the latest after so many milliseconds. */
+  #startAgainIn(milliseconds: number): void {
+    clearTimeout(this.#startLater);
+    this.#startLater = setTimeout(() => this.#startWhatMay(), Math.min(milliseconds, START_AGAIN_MS));
   }
 
   /** False when nothing can be started now: the run waits on, and it is tried again later. */
@@ -258,8 +281,7 @@ export class SyncEngine implements Engine {
     } catch (error) {
       this.options.log.error({ err: error, mirror: queued.run.mirror }, 'a run cannot be started; it is tried again');
       this.#queue.put(queued);
-      clearTimeout(this.#startLater);
-      this.#startLater = setTimeout(() => this.#startWhatMay(), START_AGAIN_MS);
+      this.#startAgainIn(START_AGAIN_MS);
       return false;
     }
   }
@@ -269,7 +291,7 @@ export class SyncEngine implements Engine {
     const mirror = run.mirror;
     const active = new ActiveRun({
       ...{ run, mirror: this.#mirror(mirror), settings: this.#settings, store, layout, trees, clock, log },
-      ...{ bandwidth: this.#bandwidth, keeper: this.#keeper },
+      ...{ bandwidth: this.#bandwidth, keeper: this.#keeper, web: this.#web },
       ...(images ? { images } : {}),
       onChange: (type, changed) => this.#emit({ type, mirror, run: changed }),
       onProgress: (progress) => this.#emit({ type: 'run.progress', mirror, runId: run.id, progress }),

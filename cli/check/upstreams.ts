@@ -1,18 +1,21 @@
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Settings } from '../../config/settings.js';
 import { eachLimited } from '../../content/each-limited.js';
 import { Layout } from '../../content/layout.js';
-import { MillpondError, systemCode } from '../../core/errors.js';
+import { MillpondError } from '../../core/errors.js';
 import type { FailureClass } from '../../core/failure.js';
-import { readMarker } from '../../core/marker.js';
-import type { TreeMirror } from '../../core/mirror.js';
+import type { MarkerRule, TreeMirror } from '../../core/mirror.js';
 import { utcMinute } from '../../core/sentence.js';
 import { parseUpstream, type Upstream } from '../../core/upstream.js';
-import { probeArguments } from '../../sync/upstreams/rsync/arguments.js';
+import { WebFiles } from '../../platform/web-files.js';
+import { readDirectMarker } from '../../sync/markers/read-marker.js';
+import { fetchArguments } from '../../sync/upstreams/rsync/arguments.js';
 import { failureOf } from '../../sync/upstreams/rsync/exit-codes.js';
+import { source } from '../../sync/upstreams/rsync/kind.js';
 import { runRsync } from '../../sync/upstreams/rsync/rsync.js';
+import type { UpstreamRequest } from '../../sync/upstreams/tree-upstream.js';
 import type { CheckResult } from './check-result.js';
 
 const AT_A_TIME = 4;
@@ -23,6 +26,7 @@ const REMEDIES: Readonly<Record<FailureClass, string>> = {
   dns: 'Check how the host is written, and the name servers of this machine.',
   refused: 'Check module, user and password, and ask the upstream whether it lets this machine in.',
   partial: 'Check the path of the upstream.',
+  updating: 'Try again later.',
   timeout: 'Try again later; check the firewall if it stays so.',
   'disk-full': 'Free space on the file system of temporary files.',
   local: 'Check "ssh_key:" and "options:", and that rsync and ssh are installed here and there.',
@@ -67,11 +71,11 @@ async function checkUpstream(
     onLine: () => undefined,
   };
   try {
-    const args = probeArguments(request, mirror.marker?.path ?? '', folder);
-    const end = await runRsync(request, args, { timeoutMs: timeout * 1000 });
+    if (mirror.marker) return await checkMarker(mirror.marker, request, folder, result);
+    const top = { path: '', target: `${folder}/top`, largest: 1 };
+    const end = await runRsync(request, fetchArguments(request, top), { timeoutMs: timeout * 1000 });
     if (end.endedBecause !== null) return result(false, `did not answer: ${end.endedBecause}`, REMEDIES.timeout);
-    if (end.code === 0)
-      return mirror.marker ? await markerResult(mirror.marker, folder, result) : result(true, 'answers');
+    if (end.code === 0) return result(true, 'answers');
     const { failure, message } = failureOf(end);
     return result(false, `does not work: ${message}`, REMEDIES[failure]);
   } catch (error) {
@@ -80,29 +84,23 @@ async function checkUpstream(
   }
 }
 
-async function markerResult(
-  rule: NonNullable<TreeMirror['marker']>,
+async function checkMarker(
+  rule: MarkerRule,
+  request: UpstreamRequest,
   folder: string,
   result: (ok: boolean, text: string, remedy?: string) => CheckResult,
 ): Promise<CheckResult> {
-  const content = await markerIn(folder);
-  if (content === null)
-    return result(
-      false,
-      `has no small file "${rule.path}"`,
-      'Check "marker.path:"; it must be a file of at most 64 KiB.',
-    );
-  const { time } = readMarker(content, rule.parser);
-  if (time !== null) return result(true, `answers; its marker is of ${utcMinute(time)}`);
-  if (rule.parser === 'text') return result(true, 'answers, and has its marker');
-  return result(false, `has a marker in which no time is found as "${rule.parser}"`, 'Check "marker.parser:".');
-}
-
-async function markerIn(folder: string): Promise<Buffer | null> {
+  const web = new WebFiles();
   try {
-    return await readFile(join(folder, 'marker'));
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT' || systemCode(error) === 'EISDIR') return null;
-    throw error;
+    const read = await readDirectMarker(rule, request, { source, web, folder });
+    if (!read.ok) return result(false, `does not work: ${read.message}`, REMEDIES[read.failure]);
+    const remedy = 'Check "marker.path:" and "marker.url:"; it must be a file of at most 1 MiB.';
+    if (read.marker === null) return result(false, `has no small file "${read.at}"`, remedy);
+    const { time } = read.marker;
+    if (time !== null) return result(true, `answers; its marker is of ${utcMinute(time)}`);
+    if (rule.parser === 'text') return result(true, 'answers, and has its marker');
+    return result(false, `has a marker in which no time is found as "${rule.parser}"`, 'Check "marker.parser:".');
+  } finally {
+    await web.close();
   }
 }

@@ -18,7 +18,7 @@ export interface ImageVerdictFacts extends Omit<VerdictFacts, 'mirror' | 'live' 
 }
 
 /** Every run compares digests: that is the marker of images, and no file has it. */
-const DIGESTS: MarkerRule = { path: '', parser: 'text' };
+const DIGESTS: MarkerRule = { paths: [], parser: 'text', field: null, meaning: 'content', url: null };
 
 /** The verdict on a repository that is kept in step: by the rules for trees, in words that are true of tags. */
 export function decideImageVerdict(facts: ImageVerdictFacts): Verdict {

@@ -4,6 +4,7 @@ import { backoffAfter, type FailureClass } from '../../core/failure.js';
 import { RUN_ACTIONS, NO_NUMBERS, type Run, type RunPhase, type RunProgress } from '../../core/run.js';
 import type { Upstream } from '../../core/upstream.js';
 import type { Log } from '../../platform/log.js';
+import { paceOpensAt } from '../schedule/pace-of-mirror.js';
 import { UPSTREAM_KINDS } from '../upstreams/kinds.js';
 import type { ImageServices } from '../upstreams/oci/image-services.js';
 import type { RunContext } from './run-context.js';
@@ -13,11 +14,11 @@ import { RunLog } from './run-log.js';
 const PROGRESS_EVERY_MS = 250;
 const RECORD_AGAIN_MS = 5_000;
 /** Nothing on the disk has changed in these: after a power cut it is enough that the run is begun anew. */
-const LIGHT_PHASES: ReadonlySet<RunPhase> = new Set(['probe', 'admit']);
+const LIGHT_PHASES: ReadonlySet<RunPhase> = new Set(['probe', 'wait', 'admit']);
 
 export interface ActiveRunOptions extends Pick<
   RunContext,
-  'mirror' | 'settings' | 'store' | 'layout' | 'trees' | 'bandwidth' | 'keeper' | 'clock'
+  'mirror' | 'settings' | 'store' | 'layout' | 'trees' | 'bandwidth' | 'keeper' | 'web' | 'clock'
 > {
   readonly run: Run;
   readonly log: Log;
@@ -102,10 +103,10 @@ export class ActiveRun {
   }
 
   #context(): RunContext {
-    const { mirror, settings, store, layout, trees, bandwidth, keeper, clock, images = null } = this.options;
+    const { mirror, settings, store, layout, trees, bandwidth, keeper, web, clock, images = null } = this.options;
     const { onPublished, onUpstream } = this.options;
     return {
-      ...{ run: this.run, mirror, settings, store, layout, trees, bandwidth, keeper, clock, images },
+      ...{ run: this.run, mirror, settings, store, layout, trees, bandwidth, keeper, web, clock, images },
       log: this.#runLog,
       signal: this.#controller.signal,
       tally: this.#tally,
@@ -155,7 +156,8 @@ export class ActiveRun {
 
   #failed(failure: FailureClass, message: string, notBefore: number | null = null): Partial<Run> {
     const wait = backoffAfter(failure, this.run.attempt, this.options.mirror.retry);
-    const retryAt = wait === null ? null : Math.max(this.options.clock() + wait * 1000, notBefore ?? 0);
+    const earliest = Math.max(this.options.clock() + (wait ?? 0) * 1000, notBefore ?? 0);
+    const retryAt = wait === null ? null : paceOpensAt(this.options.store, this.options.mirror, earliest);
     return { outcome: 'failed', failure, message, retryAt };
   }
 }

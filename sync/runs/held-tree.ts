@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { flushTree } from '../../content/publish.js';
 import { brokenLimits, heldSentence, type BrokenLimit, type TreeChange } from '../../core/guard.js';
 import { formatCount } from '../../core/units.js';
+import { parseUpstream } from '../../core/upstream.js';
 import { agreeWithDisk, type Staging } from './prepare.js';
 import { publishGeneration } from './publish-generation.js';
 import type { TreeRunContext } from './run-context.js';
@@ -9,6 +10,7 @@ import { RunFailure } from './run-failure.js';
 import type { RunResult } from './run-result.js';
 import type { Difference } from './survey-changes.js';
 import { childMark } from './upstream-request.js';
+import { writeTraces } from './write-traces.js';
 
 /**
  * Asks the guard about all that differs from the live tree. When a person must decide, what waits for that is recorded,
@@ -76,6 +78,7 @@ export async function publishHeld(context: TreeRunContext): Promise<RunResult> {
   const staging: Staging = {
     ...{ slot: held.slot, root, live, changes, base: live.id, state: 'continued', unfinished: false },
   };
+  await writeTraces(context, parseUpstream(mirror.upstreams[0] ?? '/'), staging);
   await flushTree(root, { env: childMark(context), signal: context.signal });
   tell.phase('publish');
   const generation = await publishGeneration(context, staging, new Map(held.report.lost));

@@ -1,7 +1,8 @@
 import { flushTree } from '../../content/publish.js';
 import type { FailureClass } from '../../core/failure.js';
 import type { Generation } from '../../core/generation.js';
-import type { Stage } from '../../core/mirror.js';
+import type { Marker } from '../../core/marker.js';
+import { isWhole } from '../../core/mirror.js';
 import { formatBytes, formatCount, formatFiles } from '../../core/units.js';
 import { parseUpstream, type Upstream } from '../../core/upstream.js';
 import { admit } from './admit.js';
@@ -11,11 +12,14 @@ import { prepare, type Staging } from './prepare.js';
 import { probeMarker } from './probe-marker.js';
 import { publishGeneration } from './publish-generation.js';
 import { pullPasses, type Pulled } from './pull-passes.js';
+import { refreshOwnFiles } from './refresh-own-files.js';
 import type { TreeRunContext } from './run-context.js';
 import { RunFailure } from './run-failure.js';
 import type { RunResult } from './run-result.js';
 import { surveyChanges, type ChangeSurvey, type Difference } from './survey-changes.js';
 import { childMark } from './upstream-request.js';
+import { waitForUpstream } from './wait-for-upstream.js';
+import { writeTraces } from './write-traces.js';
 
 /** Failures that another upstream of the list may not have. */
 const ASK_THE_NEXT: ReadonlySet<FailureClass> = new Set(['connect', 'dns', 'refused', 'timeout']);
@@ -46,10 +50,14 @@ async function bringUpToDate(context: TreeRunContext, upstream: Upstream): Promi
   const { tell } = context;
   tell.phase('probe');
   const marker = await probeMarker(context, upstream);
-  context.tally.marker = marker;
-  if (marker && isPublished(context, marker.value)) return unchanged(context, 'The marker of upstream has not moved.');
-  const waiting = stillHeld(context, marker);
+  tallyMarker(context, marker);
+  if (marker && isPublished(context, marker.value)) {
+    await refreshOwnFiles(context, upstream);
+    return unchanged(context, 'The marker of upstream has not moved.');
+  }
+  const waiting = stillHeld(context, context.tally.marker);
   if (waiting) return { outcome: 'held', message: waiting, generation: null };
+  const settled = (await waitForUpstream(context, upstream)) ? await probeMarker(context, upstream) : marker;
 
   tell.phase('admit');
   await admit(context);
@@ -59,8 +67,8 @@ async function bringUpToDate(context: TreeRunContext, upstream: Upstream): Promi
   context.signal.throwIfAborted();
 
   tell.phase('pull');
-  const pulled = await pullPasses(context, upstream, staging, marker);
-  context.tally.marker = pulled.marker;
+  const pulled = await pullPasses(context, upstream, staging, settled);
+  tallyMarker(context, pulled.marker);
   const survey = await tallyChanges(context, staging, pulled);
   if (staging.state === 'fresh' && survey.entries === 0) return nothingCame(context, staging);
 
@@ -72,6 +80,7 @@ async function bringUpToDate(context: TreeRunContext, upstream: Upstream): Promi
   const doubt = heldForAPerson(context, staging, survey.inAll);
   if (doubt) return { outcome: 'held', message: doubt, generation: null };
 
+  await writeTraces(context, upstream, staging);
   // still to be cancelled: on a slow disk this takes its time
   await flushTree(staging.root, { env: childMark(context), signal: context.signal });
   tell.phase('publish');
@@ -81,8 +90,14 @@ async function bringUpToDate(context: TreeRunContext, upstream: Upstream): Promi
   return { outcome: 'updated', message: updatedSentence(context, pulled), generation: generation.id };
 }
 
+/** Of a run, and of the tree that it publishes, only a marker of the content tells anything. */
+function tallyMarker({ mirror, tally }: TreeRunContext, marker: Marker | null): void {
+  if (mirror.marker?.meaning === 'content') tally.marker = marker;
+}
+
 function isPublished({ run, mirror, store }: TreeRunContext, marker: string): boolean {
-  return !run.force && store.generations.live(mirror.name)?.markerValue === marker;
+  if (run.force || mirror.marker?.meaning !== 'content') return false;
+  return store.generations.live(mirror.name)?.markerValue === marker;
 }
 
 /** The published tree is equal to upstream: nothing is published, and the page may say since when it is known. */
@@ -111,14 +126,11 @@ async function tallyChanges(
   });
   const { totalBytes, receivedBytes } = tally.numbers;
   const speedup = receivedBytes > 0 ? Math.round((totalBytes / receivedBytes) * 100) / 100 : 0;
-  const size = mirror.stages.some(isWhole) ? {} : sizeFrom(staging.live, survey.inAll);
+  // a stage without filters lists the whole tree, and rsync counts it
+  const isCounted = mirror.stages.some(isWhole) && !pulled.byList;
+  const size = isCounted ? {} : sizeFrom(staging.live, survey.inAll);
   tally.numbers = { ...tally.numbers, ...survey.numbers, ...size, speedup };
   return survey;
-}
-
-/** A stage without filters lists the whole tree, and rsync counts it. */
-function isWhole({ include, exclude }: Stage): boolean {
-  return include.length === 0 && exclude.length === 0;
 }
 
 /** Where each stage lists a part: what was there, and what has changed since. Files that were replaced count as before. */

@@ -1,6 +1,6 @@
-import { mkdir, rm } from 'node:fs/promises';
-import { readMarker, type Marker } from '../../core/marker.js';
+import type { Marker } from '../../core/marker.js';
 import type { Upstream } from '../../core/upstream.js';
+import { readDirectMarker } from '../markers/read-marker.js';
 import type { TreeRunContext } from './run-context.js';
 import { RunFailure } from './run-failure.js';
 import { upstreamRequest } from './upstream-request.js';
@@ -10,23 +10,15 @@ import { upstreamRequest } from './upstream-request.js';
  * @throws RunFailure when the upstream cannot be asked
  */
 export async function probeMarker(context: TreeRunContext, upstream: Upstream): Promise<Marker | null> {
-  const { mirror, layout, log } = context;
+  const { mirror, layout, store, log, source, web, clock } = context;
   if (!mirror.marker) return null;
   const folder = layout.probe(mirror.name);
-  await rm(folder, { recursive: true, force: true });
-  await mkdir(folder, { recursive: true });
-  const result = await context.source.probe({
-    ...upstreamRequest(context, upstream),
-    path: mirror.marker.path,
-    folder,
-  });
+  const result = await readDirectMarker(mirror.marker, upstreamRequest(context, upstream), { source, web, folder });
   context.signal.throwIfAborted();
   if (!result.ok) throw new RunFailure(result.failure, result.message, result.exitCode);
-  if (result.content === null) {
-    log.write(`Upstream has no marker ${mirror.marker.path}; going on without.`);
-    return null;
-  }
-  const marker = readMarker(result.content, mirror.marker.parser);
-  log.write(`Marker ${mirror.marker.path}: ${marker.value.split('\n')[0] ?? ''}`);
+  const { marker } = result;
+  if (marker !== null) store.lightTransaction(() => store.markers.read(mirror.name, 'direct', marker, clock()));
+  if (marker === null) log.write(`Upstream has no marker ${result.at}; going on without.`);
+  else log.write(`Marker ${result.at}: ${marker.value.split('\n')[0] ?? ''}`);
   return marker;
 }

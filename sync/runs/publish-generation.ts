@@ -1,5 +1,6 @@
 import { exposePublicly, switchLive } from '../../content/publish.js';
 import type { Generation } from '../../core/generation.js';
+import { madeWith } from './list-pull.js';
 import type { Staging } from './prepare.js';
 import type { TreeRunContext } from './run-context.js';
 
@@ -49,6 +50,7 @@ function recordSwitch(
     store.mirrors.setStaging(mirror.name, null);
     store.held.remove(mirror.name);
     store.kept.lose(mirror.name, lost);
+    if (mirror.fileList !== null) store.mirrors.setMadeWith(mirror.name, madeWith(mirror, made));
   });
   trees.set(mirror.name, {
     live: { generation: { ...made, state: 'live' }, root: staging.root },

@@ -6,6 +6,7 @@ import type { RunNumbers } from '../../core/run.js';
 import type { Upstream } from '../../core/upstream.js';
 import type { PullNumbers, PullResult } from '../upstreams/tree-upstream.js';
 import { watchDisk } from './disk-watch.js';
+import { fetchList, finishByList, stageOfList, type FetchedList } from './list-pull.js';
 import type { Staging } from './prepare.js';
 import { probeMarker } from './probe-marker.js';
 import type { TreeRunContext } from './run-context.js';
@@ -21,6 +22,8 @@ export interface Pulled {
   readonly marker: Marker | null;
   /** Upstream changed during each pass; the tree is as the last one found it. */
   readonly moving: boolean;
+  /** Only what a list of upstream names as new or changed was looked at. */
+  readonly byList: boolean;
 }
 
 /**
@@ -36,19 +39,27 @@ export async function pullPasses(
   const changesFrom = await changeListSize(staging.changes);
   let marker = firstMarker;
   for (let pass = 1; ; pass++) {
-    const vanished = await pullOrMakeRoom(context, upstream, staging, pass);
+    const list = await fetchList(context, upstream, staging);
+    const vanished = await pullOrMakeRoom(context, upstream, staging, { pass, list });
+    if (list) await finishByList(context, staging, list);
     const after = await probeMarker(context, upstream);
-    const moved = after?.value !== marker?.value;
+    // a heartbeat always moves
+    const moved = context.mirror.marker?.meaning !== 'heartbeat' && after?.value !== marker?.value;
     const moving = moved || vanished;
     if (moving)
       context.log.write(moved ? 'The marker moved during the pull.' : 'Files vanished at upstream during the pull.');
     if (!moving || pass === MOST_PASSES) {
       // those of files that upstream has no more: nothing else would ever remove them
       if (staging.unfinished) await dropPartialFiles(staging.root, context.signal);
-      return { changesFrom, marker, moving };
+      return { changesFrom, marker, moving, byList: Boolean(list?.filesFrom) };
     }
     marker = after;
   }
+}
+
+interface PassOf {
+  readonly pass: number;
+  readonly list: FetchedList | null;
 }
 
 /** On a full disk the end of the run could not even be recorded while partial files take up what is left. */
@@ -56,10 +67,10 @@ async function pullOrMakeRoom(
   context: TreeRunContext,
   upstream: Upstream,
   staging: Staging,
-  pass: number,
+  at: PassOf,
 ): Promise<boolean> {
   try {
-    return await pullStages(context, upstream, staging, pass);
+    return await pullStages(context, upstream, staging, at);
   } catch (error) {
     if (isDiskFull(error)) await dropPartialFiles(staging.root);
     throw error;
@@ -71,12 +82,14 @@ async function pullStages(
   context: TreeRunContext,
   upstream: Upstream,
   staging: Staging,
-  pass: number,
+  { pass, list }: PassOf,
 ): Promise<boolean> {
+  const filesFrom = list?.filesFrom ?? null;
+  const stages = filesFrom === null ? context.mirror.stages : [stageOfList(context.mirror)];
   let vanished = false;
   let total = { totalFiles: 0, totalBytes: 0 };
-  for (const [index, stage] of context.mirror.stages.entries()) {
-    const result = await pullStage(context, upstream, staging, { stage, index, pass });
+  for (const [index, stage] of stages.entries()) {
+    const result = await pullStage(context, upstream, staging, { stage, index, count: stages.length, pass, filesFrom });
     // a stage with filters lists a part of the tree only
     if (result.numbers.totalFiles > total.totalFiles) total = result.numbers;
     vanished ||= result.vanished;
@@ -90,10 +103,10 @@ async function pullStage(
   context: TreeRunContext,
   upstream: Upstream,
   staging: Staging,
-  at: { stage: Stage; index: number; pass: number },
+  at: { stage: Stage; index: number; count: number; pass: number; filesFrom: string | null },
 ): Promise<Extract<PullResult, { ok: true }>> {
   const { mirror, store, layout, tell, tally, log, run, clock } = context;
-  const { stage, index, pass } = at;
+  const { stage, index, count, pass, filesFrom } = at;
   log.write(`Pass ${pass}, stage ${stage.name}: pulling from ${upstream.display}`);
   const stageId = store.runs.startStage({ runId: run.id, pass, name: stage.name, startedAt: clock() });
   const share = context.bandwidth.join(upstream);
@@ -105,6 +118,7 @@ async function pullStage(
       env: { ...upstreamRequest(context, upstream).env, ...(await share.environment()) },
       stage,
       destination: staging.root,
+      filesFrom,
       knownFiles: staging.live && staging.live.files > 0 ? staging.live.files : null,
       changes: staging.changes,
       inPlace: mirror.publish === 'in-place',
@@ -115,7 +129,7 @@ async function pullStage(
           ...progress,
           stage: stage.name,
           stageIndex: index + 1,
-          stageCount: mirror.stages.length,
+          stageCount: count,
           pass,
         }),
       onActivity: () => tell.activity(),

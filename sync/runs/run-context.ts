@@ -4,6 +4,7 @@ import type { PublishedTrees } from '../../content/published-trees.js';
 import type { Mirror, TreeMirror } from '../../core/mirror.js';
 import type { Run, RunNumbers, RunPhase, RunProgress } from '../../core/run.js';
 import type { Upstream } from '../../core/upstream.js';
+import type { WebFiles } from '../../platform/web-files.js';
 import type { Store } from '../../store/open.js';
 import type { BandwidthPool } from '../bandwidth.js';
 import type { GenerationKeeper } from '../generation-keeper.js';
@@ -22,6 +23,7 @@ export interface RunContext {
   readonly bandwidth: BandwidthPool;
   /** What keeps dated generations beside the live trees. */
   readonly keeper: Pick<GenerationKeeper, 'settled' | 'makeRoom'>;
+  readonly web: WebFiles;
   /** What runs of images share with the registry; null where there is none. */
   readonly images: ImageServices | null;
   readonly log: RunLog;

@@ -4,6 +4,7 @@ import type { Run, RunTrigger } from '../../core/run.js';
 import type { Log } from '../../platform/log.js';
 import type { Store } from '../../store/open.js';
 import { nextDue } from './next-due.js';
+import { paceOf, paceOpensAt } from './pace-of-mirror.js';
 
 /** The clock of the machine may jump; it is looked at least so often. */
 const LOOK_EVERY_MS = 30_000;
@@ -44,10 +45,12 @@ export class Timetable {
   settingsChanged(before: Settings): void {
     const settings = this.options.settings();
     for (const { name } of allMirrors(before)) if (!findMirror(settings, name)) this.#set(name, null);
-    for (const { name, schedule } of allMirrors(settings)) {
+    for (const mirror of allMirrors(settings)) {
+      const { name } = mirror;
       const known = findMirror(before, name);
       if (!known) this.#enter(name);
-      else if (JSON.stringify(known.schedule) !== JSON.stringify(schedule)) this.#plan(name);
+      else if (JSON.stringify([known.schedule, paceOf(known)]) !== JSON.stringify([mirror.schedule, paceOf(mirror)]))
+        this.#plan(name);
     }
     this.#arm();
   }
@@ -69,7 +72,7 @@ export class Timetable {
     const last = store.runs.ended(mirror, 1)[0];
     const manual = findMirror(settings(), mirror)?.schedule.kind === 'manual';
     if (last?.outcome === 'interrupted' || (!manual && kept === null && !last))
-      this.#set(mirror, { at: now, trigger: 'catch-up' });
+      this.#set(mirror, { at: this.#paced(mirror, now), trigger: 'catch-up' });
     else if (last && last.retryAt !== null && last.retryAt === kept)
       this.#set(mirror, { at: Math.max(now, kept), trigger: 'retry' });
     else if (kept !== null && !manual) {
@@ -86,8 +89,17 @@ export class Timetable {
 
   #next(mirror: string): number | null {
     const { settings, clock, random } = this.options;
-    const schedule = findMirror(settings(), mirror)?.schedule;
-    return schedule ? nextDue(schedule, clock(), settings().sync.jitter, random) : null;
+    const configured = findMirror(settings(), mirror);
+    if (!configured) return null;
+    const jitter = paceOf(configured)?.jitter ?? settings().sync.jitter;
+    const due = nextDue(configured.schedule, clock(), jitter, random);
+    return due === null ? null : this.#paced(mirror, due);
+  }
+
+  /** The first moment from `at` on at which the pace of the mirror lets a run start. */
+  #paced(mirror: string, at: number): number {
+    const configured = findMirror(this.options.settings(), mirror);
+    return configured ? paceOpensAt(this.options.store, configured, at) : at;
   }
 
   #set(mirror: string, due: { at: number; trigger: RunTrigger } | null): void {
@@ -114,6 +126,12 @@ export class Timetable {
     for (const [mirror, due] of [...this.#due]) {
       if (due.at > now) continue;
       try {
+        // a person may have used up what the day has left
+        const opens = this.#paced(mirror, now);
+        if (opens > now) {
+          this.#set(mirror, { ...due, at: opens });
+          continue;
+        }
         this.#plan(mirror); // the next one first: a run that ends at once finds its plan made
         this.options.onDue(mirror, due.trigger);
       } catch (error) {

@@ -25,13 +25,46 @@ export interface ProbeRequest extends UpstreamRequest {
 }
 
 export type ProbeResult =
-  | { readonly ok: true; readonly content: Buffer }
+  /** `modifiedAt` is as upstream has it, milliseconds since the epoch. */
+  | { readonly ok: true; readonly content: Buffer; readonly modifiedAt: number }
   | { readonly ok: true; readonly content: null } // upstream answers, but has no such file
   | Failure;
+
+/** Of a file that may be large. */
+export interface FetchRequest extends UpstreamRequest {
+  /** Below the upstream's root. */
+  readonly path: string;
+  /** Absolute path that it gets, in a folder that is there. */
+  readonly target: string;
+  /** Bytes; a larger file does not come. */
+  readonly largest: number;
+}
+
+export type FetchResult = { readonly ok: true; readonly found: boolean } | Failure;
+
+export interface ListRequest extends UpstreamRequest {
+  /** Below the upstream's root, with a slash at its end; empty for the root. */
+  readonly folder: string;
+  /** Names of files directly in it, which may hold `*` and `?`. */
+  readonly patterns: readonly string[];
+}
+
+export interface ListedFile {
+  readonly name: string;
+  /** Bytes. */
+  readonly size: number;
+  /** To the second; milliseconds since the epoch. */
+  readonly modifiedAt: number;
+}
+
+/** A hundred files at the most; none where there is no such folder. */
+export type ListResult = { readonly ok: true; readonly files: readonly ListedFile[] } | Failure;
 
 export interface PullRequest extends UpstreamRequest {
   readonly stage: Stage;
   readonly destination: string;
+  /** File of paths, a NUL behind each, which alone are fetched; null is all. Then nothing is deleted. */
+  readonly filesFrom: string | null;
   /** Files of the published tree, about as many as upstream has; null where that is not known. */
   readonly knownFiles: number | null;
   /** File that the itemised changes are appended to. */
@@ -73,5 +106,7 @@ export interface Failure {
 /** A way to get trees from somewhere. Requests never throw for what an upstream does; that is a `Failure`. */
 export interface TreeUpstream {
   probe(request: ProbeRequest): Promise<ProbeResult>;
+  fetch(request: FetchRequest): Promise<FetchResult>;
+  list(request: ListRequest): Promise<ListResult>;
   pull(request: PullRequest): Promise<PullResult>;
 }

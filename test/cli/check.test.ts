@@ -7,21 +7,21 @@ import type { CheckResult } from '../../cli/check/check-result.js';
 import { checkUpstreams } from '../../cli/check/upstreams.js';
 import type { Settings } from '../../config/settings.js';
 import type { TreeMirror } from '../../core/mirror.js';
-import { testMirror, testSettings } from '../fixtures/engine.js';
 import { makeCertificate, type CertificateFiles } from '../fixtures/certificates.js';
+import { testMarker, testMirror, testSettings } from '../fixtures/engine.js';
 import { startSilentUpstream } from '../fixtures/hanging-upstream.js';
 import { startDaemon, type Daemon, type DaemonOptions } from '../fixtures/rsync-daemon.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
 import { tcp } from '../server/listening/scene.js';
 import { command } from './scene.js';
 
-const TRACE = { path: 'project/trace/master', parser: 'date-line' } as const;
+const TRACE = testMarker('project/trace/master', { parser: 'date-line' });
 
 /** A real daemon that exports a tree with a marker as module `pond`. */
 async function upstream(options: Partial<DaemonOptions> = {}): Promise<Daemon> {
   const tree = await tempFolder();
   await mkdir(join(tree, 'project', 'trace'), { recursive: true });
-  await writeFile(join(tree, TRACE.path), 'Date: Mon, 23 Nov 2026 06:00:00 +0000\n');
+  await writeFile(join(tree, 'project/trace/master'), 'Date: Mon, 23 Nov 2026 06:00:00 +0000\n');
   const daemon = await startDaemon({ modules: { pond: tree }, ...options });
   onTestFinished(() => daemon.stop());
   return daemon;
@@ -63,7 +63,7 @@ describe('checkUpstreams', () => {
     const results = await checked([
       testMirror({ name: 'no-module', upstreams: [daemon.url('none')] }),
       testMirror({ name: 'no-folder', upstreams: [`${daemon.url('pond')}none/`] }),
-      testMirror({ name: 'no-marker', upstreams: [daemon.url('pond')], marker: { path: 'project', parser: 'text' } }),
+      testMirror({ name: 'no-marker', upstreams: [daemon.url('pond')], marker: testMarker('project') }),
       testMirror({ name: 'no-time', upstreams: [daemon.url('pond')], marker: { ...TRACE, parser: 'epoch' } }),
       testMirror({ name: 'no-daemon', upstreams: [`rsync://127.0.0.1:${port}/pond/`] }),
       testMirror({ name: 'no-answer', upstreams: [silent.url('pond')] }),

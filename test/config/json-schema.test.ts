@@ -150,6 +150,6 @@ test('config/quickstart.yaml can be used and mirrors its own daemon every minute
     upstreams: ['rsync://127.0.0.1:8730/pond/'],
     schedule: { kind: 'cron', expression: '* * * * *' },
     stages: [{ name: 'content' }, { name: 'indexes' }],
-    marker: { path: 'project/trace/master', parser: 'date-line' },
+    marker: { paths: ['project/trace/master'], parser: 'date-line' },
   });
 });

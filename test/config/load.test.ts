@@ -14,6 +14,15 @@ function plain(address: ListenAddress): HttpListen {
   return { address, mode: 0o660, proxyProtocol: false };
 }
 
+/** What a mirror has that says nothing of presets and markers, and a marker that says nothing but its path. */
+const UNMARKED = {
+  ...{ marker: null, markerEvery: 900, origin: null, heartbeat: null, waitWhile: null },
+  ...{ pace: null, trace: null, fileList: null, keep: null },
+  ...{ preset: null, selected: {}, confirmed: [], selection: [], protect: [] },
+};
+const GUARD = { maxDelete: 0.5, maxDeleteFiles: null, maxDeleteBytes: null, maxShrink: 0.5, maxTouched: 0.9 };
+const MARKER = { parser: 'text', field: null, meaning: 'content', url: null } as const;
+
 describe('parseSettings', () => {
   test('fills in every default', () => {
     expect(parse('mirrors: {}')).toEqual({
@@ -68,10 +77,8 @@ describe('parseSettings', () => {
       stall: 900,
       retry: { attempts: 5, firstBackoff: 60, maxBackoff: 3_600 },
       publish: 'slots',
-      marker: null,
-      ...{ preset: null, selected: {}, confirmed: [], selection: [], protect: [] },
-      guard: { maxDelete: 0.5, maxDeleteFiles: null, maxDeleteBytes: null, maxShrink: 0.5, maxTouched: 0.9 },
-      keep: null,
+      guard: GUARD,
+      ...UNMARKED,
       sources: [],
       read: null,
     });
@@ -194,20 +201,12 @@ registry:
       stall: 90,
       retry: { attempts: 1, firstBackoff: 1, maxBackoff: 2 },
       publish: 'in-place',
-      marker: { path: 'project/trace/master', parser: 'date-line' },
-      ...{ preset: null, selected: {}, confirmed: [], selection: [], protect: [] },
-      guard: { maxDelete: 0.1, maxDeleteFiles: null, maxDeleteBytes: null, maxShrink: 0.5, maxTouched: 0.9 },
-      keep: null,
+      guard: { ...GUARD, maxDelete: 0.1 },
+      ...UNMARKED,
+      marker: { ...MARKER, paths: ['project/trace/master'], parser: 'date-line' },
       sources: ['https://mirror.example.net/m/'],
       read: ['public'],
     });
-  });
-
-  test('takes "every" for a schedule, a password from the environment, and "text" as the parser of a marker', () => {
-    const read = mirror(UPSTREAM, 'every: 4h', 'password: { env: PW }', 'marker: { path: TIME }');
-    expect(read.schedule).toEqual({ kind: 'every', seconds: 14_400 });
-    expect(read.password).toEqual({ env: 'PW' });
-    expect(read.marker).toEqual({ path: 'TIME', parser: 'text' });
   });
 
   test("takes this machine's time zone for a cron expression without one", () => {

@@ -5,6 +5,7 @@ import { NO_NUMBERS, type Run, type RunProgress } from '../../core/run.js';
 import { plainSentence } from '../../core/sentence.js';
 import { decideVerdict, type VerdictFacts } from '../../core/verdict.js';
 import { VERDICT_SIGNS, type VerdictWord } from '../../core/verdict-words.js';
+import { testMarker } from '../fixtures/engine.js';
 
 const NOW = Date.UTC(2026, 10, 23, 14, 0);
 const MINUTE = 60_000;
@@ -103,7 +104,7 @@ function facts(more: Partial<VerdictFacts> = {}): VerdictFacts {
   };
 }
 
-const MARKED = { ...facts().mirror, marker: { path: 'project/trace/master', parser: 'date-line' as const } };
+const MARKED = { ...facts().mirror, marker: testMarker('project/trace/master', { parser: 'date-line' }) };
 const IN_PLACE = { ...facts().mirror, publish: 'in-place' as const };
 /** Upstream changed every six hours, last three days ago. */
 const QUIET = [72, 78, 84, 90].map((hours) => NOW - hours * HOUR);

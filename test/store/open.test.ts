@@ -58,6 +58,9 @@ describe('openStore', () => {
       DROP TABLE kept_generations;
       DROP TABLE kept_bytes;
       DROP TABLE disk_samples;
+      DROP TABLE upstream_markers;
+      DROP TABLE marker_changes;
+      ALTER TABLE mirrors DROP COLUMN made_with;
       ALTER TABLE tags DROP COLUMN pushed_at;
       ALTER TABLE tags DROP COLUMN stale_since;
       INSERT INTO repositories (name, origin, created_at) VALUES ('lab/app', 'hosted', 1);

@@ -7,7 +7,7 @@ import type { TreeMirror } from '../../core/mirror.js';
 import type { Run } from '../../core/run.js';
 import { processesWithEnvironment } from '../../platform/processes.js';
 import { startCuttingProxy, type CuttingProxy } from '../fixtures/cutting-proxy.js';
-import { startEngine, testMirror, testSettings, type TestEngine } from '../fixtures/engine.js';
+import { startEngine, testMarker, testMirror, testSettings, type TestEngine } from '../fixtures/engine.js';
 import { startDaemon } from '../fixtures/rsync-daemon.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
 import { largestFile, snapshot, writeTree } from '../fixtures/tree.js';
@@ -338,7 +338,7 @@ test('rollback without a whole previous tree is refused', async () => {
 
 test('the previous tree stays served until the next run gets past its marker', async () => {
   const { up, mirror, start } = await yard();
-  const millpond = await start([mirror('pond', { marker: { path: 'stamp', parser: 'epoch' } })]);
+  const millpond = await start([mirror('pond', { marker: testMarker('stamp', { parser: 'epoch' }) })]);
   writeTree(up, { stamp: '1' });
   await millpond.sync('pond');
   writeTree(up, { stamp: '2' });

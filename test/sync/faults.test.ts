@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import type { TreeMirror } from '../../core/mirror.js';
 import { startCuttingProxy } from '../fixtures/cutting-proxy.js';
-import { GUARD, startEngine, testMirror, testSettings, type TestEngine } from '../fixtures/engine.js';
+import { GUARD, startEngine, testMarker, testMirror, testSettings, type TestEngine } from '../fixtures/engine.js';
 import { startMuteDaemon, startSilentUpstream } from '../fixtures/hanging-upstream.js';
 import { startDaemon, type Daemon, type DaemonOptions } from '../fixtures/rsync-daemon.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
@@ -73,7 +73,7 @@ test('a run after which nothing differs is unchanged and publishes nothing', asy
 });
 
 test('an equal marker ends a run before anything is pulled, and --force pulls all the same', async () => {
-  const { up, millpond } = await world({ marker: { path: 'project/trace/master', parser: 'date-line' } });
+  const { up, millpond } = await world({ marker: testMarker('project/trace/master', { parser: 'date-line' }) });
   writeTree(up, { a: '1', 'project/trace/master': 'Fri Jan 19 20:15:01 UTC 2018\n' });
   expect(await millpond.sync('pond')).toMatchObject({
     outcome: 'updated',
@@ -88,7 +88,7 @@ test('an equal marker ends a run before anything is pulled, and --force pulls al
 
 test('a marker that moves during the pull causes another pass', async () => {
   const { up, millpond, live } = await world({
-    marker: { path: 'stamp', parser: 'epoch' },
+    marker: testMarker('stamp', { parser: 'epoch' }),
     stages: [
       { name: 'content', include: [], exclude: ['stamp'], delete: false, options: [] },
       { name: 'all', include: [], exclude: [], delete: true, options: [] },
@@ -150,7 +150,7 @@ test('a password from a file opens the module', async () => {
     name: 'pond',
     upstreams: [url],
     password: { file },
-    marker: { path: 'a', parser: 'text' },
+    marker: testMarker('a'),
   });
   millpond.engine.apply({ ...millpond.settings, mirrors: new Map([['pond', mirror]]) });
   expect(await millpond.sync('pond')).toMatchObject({ outcome: 'updated', upstream: daemon.url('pond') });

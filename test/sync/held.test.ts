@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import type { TreeMirror } from '../../core/mirror.js';
 import type { Run } from '../../core/run.js';
-import { GUARD, startEngine, testMirror, testSettings, type TestEngine } from '../fixtures/engine.js';
+import { GUARD, startEngine, testMarker, testMirror, testSettings, type TestEngine } from '../fixtures/engine.js';
 import { startDaemon } from '../fixtures/rsync-daemon.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
 import { snapshot, writeTree } from '../fixtures/tree.js';
@@ -25,7 +25,7 @@ async function world(fields: Partial<TreeMirror> = {}): Promise<World> {
   const daemon = await startDaemon({ modules: { pond: up } });
   onTestFinished(() => daemon.stop());
   const mirror = testMirror({
-    ...{ name: 'pond', upstreams: [daemon.url('pond')], marker: { path: 'marker', parser: 'text' } },
+    ...{ name: 'pond', upstreams: [daemon.url('pond')], marker: testMarker('marker') },
     ...fields,
   });
   const start = async (): Promise<TestEngine> => {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import type { TreeMirror } from '../../core/mirror.js';
 import type { Run } from '../../core/run.js';
-import { startEngine, testMirror, testSettings, type TestEngine } from '../fixtures/engine.js';
+import { startEngine, testMarker, testMirror, testSettings, type TestEngine } from '../fixtures/engine.js';
 import { startDaemon } from '../fixtures/rsync-daemon.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
 import { writeTree } from '../fixtures/tree.js';
@@ -39,7 +39,7 @@ test('stages that each list a part: files and bytes are those of the whole tree,
 
 test('a probe that upstream refuses leaves its exit code in the record', async () => {
   const { millpond } = await world({
-    marker: { path: 'stamp', parser: 'text' },
+    marker: testMarker('stamp'),
     upstreams: ['rsync://127.0.0.1:1/x/'],
   });
   expect(await millpond.sync('pond')).toMatchObject({ outcome: 'failed', failure: 'connect', exitCode: 10 });

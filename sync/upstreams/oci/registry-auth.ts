@@ -1,9 +1,9 @@
 import { parseChallenges, type Challenge } from '../../../core/oci/challenge.js';
 import type { Registry } from '../../../core/oci/image-mirror.js';
+import { redirectTarget } from '../../../platform/http-redirects.js';
 import type { Credential, RegistryCredentials } from './registry-credentials.js';
 import { orAborted } from './or-aborted.js';
 import { RegistryFailure } from './registry-failure.js';
-import { redirectTarget } from './registry-redirects.js';
 import {
   basicOf,
   credentialsFailure,

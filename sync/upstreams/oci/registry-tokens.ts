@@ -1,10 +1,10 @@
 import { messageOf } from '../../../core/errors.js';
 import { parseRetryAfter } from '../../../core/oci/rate-limit.js';
 import { HttpFailure, type HttpAnswer, type HttpClient } from '../../../platform/http-client.js';
+import { isRedirect, redirectTarget } from '../../../platform/http-redirects.js';
 import type { Credential } from './registry-credentials.js';
 import { readSmall } from './registry-body.js';
 import { RegistryFailure, statusFailure, toRegistryFailure } from './registry-failure.js';
-import { isRedirect, redirectTarget } from './registry-redirects.js';
 
 /** What a token is asked for, as a challenge says it. */
 export interface TokenRequest {

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseRetryAfter } from '../../../core/oci/rate-limit.js';
 import type { HttpAnswer, HttpClient } from '../../../platform/http-client.js';
+import { isRedirect, redirectTarget } from '../../../platform/http-redirects.js';
 import type { Grant, RegistryAuth } from './registry-auth.js';
 import { SHORT_WAIT, type RegistryBudget } from './registry-budget.js';
 import { RegistryFailure, statusFailure, toRegistryFailure } from './registry-failure.js';
-import { isRedirect, redirectTarget } from './registry-redirects.js';
 
 export interface RegistryRequest {
   readonly url: URL;

@@ -1,8 +1,9 @@
 import type { Stage, TreeMirror } from '../../../core/mirror.js';
+import { ownFilesOf } from '../../../core/trace.js';
 import type { Upstream } from '../../../core/upstream.js';
 import { CHANGE_FORMAT } from '../../../content/change-list.js';
 import { PARTIAL_FOLDER } from '../../../content/partial-files.js';
-import type { PullRequest, UpstreamRequest } from '../tree-upstream.js';
+import type { FetchRequest, PullRequest, UpstreamRequest } from '../tree-upstream.js';
 
 const CONNECT_TIMEOUT_S = 60;
 /** A whole list takes about 100 bytes a file on both sides (rsync(1), --inc-recursive). */
@@ -10,13 +11,14 @@ const MOST_FILES_IN_A_WHOLE_LIST = 2_000_000;
 
 /** The argument vector of one pull. Nothing in it goes through a shell, and no secret is in it. */
 export function pullArguments(request: PullRequest): string[] {
-  const { mirror, stage, upstream, destination, temporary, inPlace, bandwidth } = request;
+  const { mirror, stage, upstream, destination, temporary, inPlace, bandwidth, filesFrom } = request;
   return [
     // no owners, devices or specials; permissions are normalised, since slots share inodes
-    ...['--recursive', '--links', '--times', '--perms', '--chmod=D755,F644', '--hard-links', '--safe-links'],
+    ...(filesFrom === null ? ['--recursive'] : [`--files-from=${filesFrom}`, '--from0', '--no-recursive']),
+    ...['--links', '--times', '--perms', '--chmod=D755,F644', '--hard-links', '--safe-links'],
     '--modify-window=-1', // nanoseconds: a file of the same size may be replaced within one second
     ...(inPlace ? ['--delay-updates', `--temp-dir=${temporary}`] : [`--partial-dir=${PARTIAL_FOLDER}`]),
-    ...(stage.delete ? [inPlace ? '--delete-delay' : '--delete-during'] : []),
+    ...(stage.delete && filesFrom === null ? [inPlace ? '--delete-delay' : '--delete-during'] : []),
     // a tenth faster, with a true percentage, and hard links are all found before anything is fetched
     ...(request.knownFiles !== null && request.knownFiles <= MOST_FILES_IN_A_WHOLE_LIST ? ['--no-inc-recursive'] : []),
     ...['--info=progress2,symsafe', '--stats', '--no-human-readable', '--outbuf=L'],
@@ -31,15 +33,30 @@ export function pullArguments(request: PullRequest): string[] {
   ];
 }
 
-/** The argument vector that fetches one small file into `folder`. */
-export function probeArguments(request: UpstreamRequest, path: string, folder: string): string[] {
+/** The argument vector that fetches one file of at most `largest` bytes and calls it `target`. */
+export function fetchArguments(
+  request: UpstreamRequest,
+  { path, target, largest }: Pick<FetchRequest, 'path' | 'target' | 'largest'>,
+): string[] {
   return [
     // markers are links on some upstreams; the sender resolves them
-    ...['--copy-links', '--times', '--perms', '--chmod=F644', '--max-size=64K', '--no-motd'],
+    ...['--copy-links', '--times', '--perms', '--chmod=F644', `--max-size=${largest}`, '--no-motd'],
     ...connectionOptions(request),
     '--',
     `${request.upstream.rsync}${path}`,
-    `${folder}/marker`,
+    target,
+  ];
+}
+
+/** The argument vector that lists files directly in a folder, with their sizes and times (rsync(1), --list-only). */
+export function listArguments(request: UpstreamRequest, folder: string, patterns: readonly string[]): string[] {
+  return [
+    ...['--list-only', '--dirs', '--copy-links', '--no-human-readable', '--no-motd'],
+    ...connectionOptions(request),
+    ...patterns.map((pattern) => `--filter=+ /${pattern}`),
+    '--filter=- /*',
+    '--',
+    `${request.upstream.rsync}${folder}`,
   ];
 }
 
@@ -74,9 +91,16 @@ function filters(mirror: TreeMirror, stage: Stage): string[] {
   return [
     `--filter=H ${PARTIAL_FOLDER}`,
     ...mirror.protect.map((pattern) => `--filter=P ${pattern}`),
+    ...ownFileFilters(mirror),
     ...mirror.exclude.map((pattern) => `--filter=H ${pattern}`),
     ...mirror.selection.map(({ show, pattern }) => `--filter=${show ? 'S' : 'H'} ${pattern}`),
     ...stage.include.map((pattern) => `--filter=+ ${pattern}`),
     ...stage.exclude.map((pattern) => `--filter=- ${pattern}`),
   ];
+}
+
+/** What the mirror puts into the tree itself neither comes from upstream nor goes because upstream lacks it. */
+function ownFileFilters({ trace, fileList }: TreeMirror): string[] {
+  const files = [...(trace ? ownFilesOf(trace) : []), ...(fileList === null ? [] : [fileList])];
+  return files.map((file) => `--filter=- /${file}`);
 }

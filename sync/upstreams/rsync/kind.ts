@@ -1,10 +1,11 @@
 import { performTreeRun } from '../../runs/perform-tree-run.js';
 import type { TreeUpstream } from '../tree-upstream.js';
 import type { UpstreamKind } from '../upstream-kind.js';
-import { probe } from './probe.js';
+import { list } from './list.js';
+import { fetch, probe } from './probe.js';
 import { pull } from './pull.js';
 
-export const source: TreeUpstream = { probe, pull };
+export const source: TreeUpstream = { probe, fetch, list, pull };
 
 export const kind: UpstreamKind = {
   perform(context) {

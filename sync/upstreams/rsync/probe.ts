@@ -1,28 +1,21 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemCode } from '../../../core/errors.js';
-import type { ProbeRequest, ProbeResult } from '../tree-upstream.js';
-import { probeArguments } from './arguments.js';
+import { LARGEST_MARKER } from '../../../core/marker.js';
+import type { FetchRequest, FetchResult, ProbeRequest, ProbeResult } from '../tree-upstream.js';
+import { fetchArguments } from './arguments.js';
 import { failureOf } from './exit-codes.js';
 import { runRsync } from './rsync.js';
 
-const PROBE_TIMEOUT_MS = 120_000;
+export const PROBE_TIMEOUT_MS = 120_000;
 
 /** Fetches one small file of the upstream, its marker, into an empty folder and returns its bytes. */
 export async function probe(request: ProbeRequest): Promise<ProbeResult> {
-  const end = await runRsync(request, probeArguments(request, request.path, request.folder), {
-    timeoutMs: PROBE_TIMEOUT_MS,
-  });
-  if (end.endedBecause !== null)
-    return {
-      ok: false,
-      failure: 'timeout',
-      message: `Upstream did not hand out its marker: ${end.endedBecause}.`,
-      exitCode: end.code,
-    };
-  if (end.code !== 0 && !isMissing(end.code, end.stderr)) return { ok: false, ...failureOf(end), exitCode: end.code };
+  const file = join(request.folder, 'marker');
+  const result = await fetchWithin({ ...request, target: file, largest: LARGEST_MARKER }, PROBE_TIMEOUT_MS);
+  if (!result.ok) return result;
   try {
-    return { ok: true, content: await readFile(join(request.folder, 'marker')) };
+    return { ok: true, content: await readFile(file), modifiedAt: (await stat(file)).mtimeMs };
   } catch (error) {
     // too large, or not a file: upstream has no marker of that name
     if (systemCode(error) === 'ENOENT') return { ok: true, content: null };
@@ -30,6 +23,28 @@ export async function probe(request: ProbeRequest): Promise<ProbeResult> {
   }
 }
 
-function isMissing(code: number | null, stderr: string): boolean {
+/** Fetches one file of the upstream; it is not `found` when there is none, or one that is too large. */
+export async function fetch(request: FetchRequest): Promise<FetchResult> {
+  const result = await fetchWithin(request, null);
+  if (!result.ok || !result.found) return result;
+  const found = await stat(request.target).catch((error: unknown) => {
+    if (systemCode(error) !== 'ENOENT') throw error;
+  });
+  return { ok: true, found: found?.isFile() ?? false };
+}
+
+async function fetchWithin(request: FetchRequest, timeoutMs: number | null): Promise<FetchResult> {
+  const end = await runRsync(request, fetchArguments(request, request), timeoutMs === null ? {} : { timeoutMs });
+  if (end.endedBecause !== null) {
+    const message = `Upstream did not hand out ${request.path}: ${end.endedBecause}.`;
+    return { ok: false, failure: 'timeout', message, exitCode: end.code };
+  }
+  if (end.code === 0) return { ok: true, found: true };
+  if (isMissing(end.code, end.stderr)) return { ok: true, found: false };
+  return { ok: false, ...failureOf(end), exitCode: end.code };
+}
+
+/** Whether rsync found nothing at the path that it was asked for. */
+export function isMissing(code: number | null, stderr: string): boolean {
   return code === 23 && /No such file or directory|Not a directory/.test(stderr);
 }

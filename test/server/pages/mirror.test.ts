@@ -13,6 +13,7 @@ import {
   type Scene,
   writeLog,
 } from '../scene.js';
+import { testMarker } from '../../fixtures/engine.js';
 
 const PROGRESS: RunProgress = {
   stage: 'content',
@@ -31,7 +32,7 @@ const PROGRESS: RunProgress = {
 describe('/status/<mirror>', () => {
   let scene: Scene;
   beforeEach(async () => {
-    const marker = { path: 'project/trace/master', parser: 'date-line' as const };
+    const marker = testMarker('project/trace/master', { parser: 'date-line' });
     scene = await openScene({
       mirrors: [makeMirror('debian', { title: 'Debian', marker }), makeMirror('cpan', { publish: 'in-place' })],
     });

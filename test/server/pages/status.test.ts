@@ -1,6 +1,7 @@
 import request from 'supertest';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { addGeneration, addRun, HOUR, makeMirror, NOW, openScene, type Scene } from '../scene.js';
+import { testMarker } from '../../fixtures/engine.js';
 
 describe('/status', () => {
   let scene: Scene;
@@ -59,7 +60,7 @@ describe('/status', () => {
   });
 
   it('says when it was refreshed, and in words how far each one is behind', async () => {
-    const marker = { path: 'TIME', parser: 'epoch' as const };
+    const marker = testMarker('TIME', { parser: 'epoch' });
     const named = ['old', 'same', 'none', 'unmarked'].map((name) =>
       makeMirror(name, name === 'unmarked' ? {} : { marker }),
     );

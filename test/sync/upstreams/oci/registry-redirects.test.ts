@@ -1,8 +1,9 @@
 import type { LookupFunction } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { digestOf } from '../../../../core/oci/digest.js';
+import { redirectTarget } from '../../../../platform/http-redirects.js';
 import { failureClassOf } from '../../../../sync/upstreams/oci/registry-failure.js';
-import { nextPage, redirectTarget } from '../../../../sync/upstreams/oci/registry-redirects.js';
+import { nextPage } from '../../../../sync/upstreams/oci/registry-redirects.js';
 import { asking, clientOf, failureOf, json, startWebServer } from './registry-scene.js';
 
 const DIGEST = digestOf('');

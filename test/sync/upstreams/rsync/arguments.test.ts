@@ -4,7 +4,7 @@ import { delimiter, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { TreeMirror, Stage } from '../../../../core/mirror.js';
 import { parseUpstream } from '../../../../core/upstream.js';
-import { passwordOption, probeArguments, pullArguments } from '../../../../sync/upstreams/rsync/arguments.js';
+import { fetchArguments, passwordOption, pullArguments } from '../../../../sync/upstreams/rsync/arguments.js';
 import type { PullRequest } from '../../../../sync/upstreams/tree-upstream.js';
 import { testMirror } from '../../../fixtures/engine.js';
 import { tempFolder } from '../../../fixtures/temp-folder.js';
@@ -26,7 +26,7 @@ function request(url: string, fields: Partial<PullRequest> & { config?: Partial<
     temporary: '/data/partial',
     changes: '/data/changes/a',
     inPlace: false,
-    knownFiles: null,
+    ...{ knownFiles: null, filesFrom: null },
     bandwidth: null,
     onProgress: () => undefined,
     onActivity: () => undefined,
@@ -151,10 +151,12 @@ describe('the command for ssh', () => {
   );
 });
 
-test('probeArguments fetch one file, resolved and not too large, into a name of their own', () => {
-  const args = probeArguments(request('rsync://host/mod/'), 'project/trace/master', '/data/probe');
+test('fetchArguments fetch one file, resolved and not too large, into a name of their own', () => {
+  const args = fetchArguments(request('rsync://host/mod/'), {
+    ...{ path: 'project/trace/master', target: '/data/probe/marker', largest: 5 },
+  });
   expect(args.slice(-3)).toEqual(['--', 'rsync://host/mod/project/trace/master', '/data/probe/marker']);
-  expect(args).toEqual(expect.arrayContaining(['--copy-links', '--max-size=64K']));
+  expect(args).toEqual(expect.arrayContaining(['--copy-links', '--max-size=5']));
 });
 
 test('passwordOption reads from stdin, and only where a daemon asks', () => {

@@ -37,7 +37,14 @@ export async function scene(): Promise<Scene> {
       const nothing = () => undefined;
       const args = pullArguments({
         ...{ mirror, stage, upstream: parseUpstream(`${up}/`), destination: slot, temporary, inPlace: false },
-        ...{ changes: join(folder, 'changes'), knownFiles: null, bandwidth: null, env: {}, knownHosts: '/none' },
+        ...{
+          changes: join(folder, 'changes'),
+          knownFiles: null,
+          filesFrom: null,
+          bandwidth: null,
+          env: {},
+          knownHosts: '/none',
+        },
         ...{ signal: new AbortController().signal, onLine: nothing, onProgress: nothing, onActivity: nothing },
       });
       execFileSync('rsync', args, { stdio: ['ignore', 'ignore', 'inherit'] });

@@ -1,0 +1,39 @@
+import { hostname } from 'node:os';
+import { expect, test } from 'vitest';
+import { mirror } from './parsing.js';
+
+const UPSTREAM = 'upstream: rsync://ftp.example.org/m/';
+const MANUAL = 'schedule: manual';
+const MARKER = { parser: 'text', field: null, meaning: 'content', url: null } as const;
+
+test('takes what is said of markers, pace and traces as it is, and fills in the rest', () => {
+  const read = mirror(
+    UPSTREAM,
+    MANUAL,
+    'marker: { path: [a, b], parser: key-date, url: "https://h/t/" }',
+    'origin: { url: "https://o/t/", every: 5m }',
+    'heartbeat: lastsync',
+    'wait_while: { files: "Archive-Update-in-Progress-*" }',
+    'pace: { max_per_day: 4, minutes: 5-55, jitter: 30m }',
+    'trace: { kind: debian }',
+    'file_list: fullfiletimelist-epel',
+  );
+  expect(read).toMatchObject({
+    marker: { ...MARKER, paths: ['a', 'b'], parser: 'key-date', field: 'date', url: 'https://h/t/' },
+    ...{ markerEvery: 300, origin: { url: 'https://o/t/' }, heartbeat: 'lastsync' },
+    waitWhile: { files: ['Archive-Update-in-Progress-*'], pause: 1200, tries: 3 },
+    pace: { maxPerDay: 4, minutes: { from: 5, to: 55 }, jitter: 1800 },
+    trace: { kind: 'debian', path: 'project/trace', host: hostname() },
+    fileList: 'fullfiletimelist-epel',
+  });
+  const epoch = mirror(UPSTREAM, MANUAL, 'trace: { kind: epoch, host: m.example }', 'pace: { minutes: 0-59 }');
+  expect(epoch.trace).toEqual({ kind: 'epoch', path: 'lastsync', host: 'm.example' });
+  expect(epoch.pace).toEqual({ maxPerDay: null, minutes: { from: 0, to: 59 }, jitter: null });
+});
+
+test('takes "every" for a schedule, a password from the environment, and "text" as the parser of a marker', () => {
+  const read = mirror(UPSTREAM, 'every: 4h', 'password: { env: PW }', 'marker: { path: TIME }');
+  expect(read.schedule).toEqual({ kind: 'every', seconds: 14_400 });
+  expect(read.password).toEqual({ env: 'PW' });
+  expect(read.marker).toEqual({ ...MARKER, paths: ['TIME'] });
+});
