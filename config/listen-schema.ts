@@ -82,7 +82,8 @@ export const listen = field
     connections: field
       .whole(16, 1_000_000, {
         description:
-          'Connections at a time. Before more are refused, the longest unused are closed. ' +
+          'Connections at a time. Before more are refused, the longest unused are closed; the last tenth is for other ' +
+          'zones than "public". ' +
           'Default: half of the files that this process may have open.',
       })
       .optional(),
