@@ -132,7 +132,7 @@ function factLines(preset: Preset, free: number, isPart: boolean): string[] {
     ...policy.requirements.map((text) => `  Asked of a mirror: ${text}`),
     `Runs a day: recommended ${policy.recommended_per_day}` +
       `${perDay('at most', policy.max_per_day)}${perDay('at least', policy.min_per_day)}`,
-    `Size of all of it: ${sizeWords(preset, true)}${isPart ? '; your choice takes less' : ''}`,
+    `Size of all of it: ${sizeWords(preset)}${isPart ? '; your choice takes less' : ''}`,
     `Free on the disk: ${formatBytes(free)}${hasNoRoom ? ', which is less than all of it' : ''}`,
   ];
 }

@@ -8,11 +8,11 @@ export function presetsTable(presets: readonly Preset[]): string {
   const rows = presets.map((preset) => [
     preset.id,
     preset.status,
-    sizeWords(preset),
-    perDayWords(preset.policy.recommended_per_day),
+    preset.size === 'unknown' ? 'unknown' : `${formatBytes(preset.size.bytes)} (${preset.size.as_of})`,
+    String(preset.policy.recommended_per_day),
     preset.name,
   ]);
-  return table([['PRESET', 'STATUS', 'SIZE', 'RUNS A DAY', 'NAME'], ...rows]);
+  return table([['PRESET', 'STATUS', 'SIZE (AS OF)', 'RUNS A DAY', 'NAME'], ...rows]);
 }
 
 /** All that is known, each with where it comes from. */
@@ -39,7 +39,7 @@ export function presetText(preset: Preset): string {
     `when: ${policy.timing}${from('policy.timing')}`,
     ...list('asked of a mirror:', policy.requirements, 'policy.requirements'),
     ...list('also:', policy.texts, 'policy.texts'),
-    `size: ${sizeWords(preset, true)}${from('size')}`,
+    `size: ${sizeWords(preset)}${from('size')}`,
     ...list('may be chosen:', Object.entries(preset.select).map(selectWords), 'select'),
     'what it gives to a mirror:',
     ...Object.entries(preset.mirror).flatMap(([key, value]) => mirrorLines(key, value, from(`mirror.${key}`))),
@@ -52,15 +52,10 @@ export function presetText(preset: Preset): string {
   ].join('\n');
 }
 
-/** The size with its date, for one who has to decide; `long` adds what it covers. */
-export function sizeWords({ size }: Preset, long = false): string {
+/** The size with its date and what it covers, for one who has to decide. */
+export function sizeWords({ size }: Preset): string {
   if (size === 'unknown') return 'unknown';
-  const bytes = formatBytes(size.bytes);
-  return long ? `${bytes} (${size.as_of})${size.note === undefined ? '' : `: ${size.note}`}` : bytes;
-}
-
-function perDayWords(count: number | 'unknown'): string {
-  return String(count);
+  return `${formatBytes(size.bytes)} (${size.as_of})${size.note === undefined ? '' : `: ${size.note}`}`;
 }
 
 function sourceWords({ url, role, access, note }: Preset['sources'][number]): string {

@@ -175,9 +175,11 @@ describe('millpond presets', () => {
     const { code, stdout } = await command(['presets'], { cwd: await tempFolder() });
     expect(code).toBe(0);
     const [head, ...rows] = stdout.trim().split('\n');
-    expect(head).toMatch(/^PRESET +STATUS +SIZE +RUNS A DAY +NAME$/);
+    expect(head).toMatch(/^PRESET +STATUS +SIZE \(AS OF\) +RUNS A DAY +NAME$/);
     expect(rows.map((row) => row.split(' ')[0])).toEqual(presetIds());
-    expect(rows.find((row) => row.startsWith('archlinux '))).toMatch(/open +64.0 GB +unknown +Arch Linux$/);
+    expect(rows.find((row) => row.startsWith('archlinux '))).toMatch(
+      /open +64\.0 GB \(2017 or before\) +unknown +Arch Linux$/,
+    );
   });
 
   it('tells all about one, each with where it comes from, and as JSON', async () => {
