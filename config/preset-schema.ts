@@ -75,7 +75,7 @@ const provenance = field.section({
 });
 
 /** Keys of a mirror that a preset may have in a form that this program does not know yet: they are left out then. */
-const LATER = ['marker', 'heartbeat', 'origin', 'wait_while', 'pace', 'trace', 'file_list', 'verify', 'guard', 'keep'];
+const LATER = ['verify'];
 
 /** A partial entry of `mirrors:`, by the very rules that hold there. */
 const partialMirror = z

@@ -11,7 +11,7 @@ describe('a mirror with a preset', () => {
       preset: 'alpine',
       title: 'Alpine Linux',
       schedule: { kind: 'every', seconds: 3600 },
-      marker: { parser: 'epoch' },
+      marker: { paths: ['last-updated'], parser: 'epoch' },
       selection: [],
       selected: {},
       confirmed: [],
@@ -20,7 +20,7 @@ describe('a mirror with a preset', () => {
 
   test('takes each key that it does not give from there', () => {
     const debian = mirror('preset: debian', UPSTREAM, 'title: Our Debian', 'marker: { path: TIME, parser: epoch }');
-    expect(debian).toMatchObject({ title: 'Our Debian', marker: { parser: 'epoch' } });
+    expect(debian).toMatchObject({ title: 'Our Debian', marker: { paths: ['TIME'], parser: 'epoch' } });
     expect(debian.stages.map(({ name }) => name)).toEqual(['content', 'indexes']);
     expect(debian.upstreams).toEqual(['rsync://deb.example.org/debian/']);
   });
