@@ -40,7 +40,7 @@ export function forecastDisk(samples: readonly DiskSample[], reserve: number, no
   const full = (rate: number): number | null => {
     const left = Math.max(0, last.free - reserve);
     const wait = rate < 0 ? left / -rate : Infinity;
-    return wait > FURTHEST_MS ? null : now + wait;
+    return wait > FURTHEST_MS ? null : Math.round(now + wait);
   };
   const [early, likely, late] = [0.1, 0.5, 0.9].map((share) => quantile(rates, share));
   return {

@@ -6,6 +6,7 @@ import { keptByRule, stampOf, type KeepRule, type KeptGeneration } from '../core
 import { formatBytes } from '../core/units.js';
 import { diskSpace } from '../platform/disk-space.js';
 import type { Log } from '../platform/log.js';
+import type { Store } from '../store/open.js';
 
 export interface GenerationKeeperOptions extends Omit<KeptTreesParts, 'signal'> {
   readonly settings: () => Settings;
@@ -61,7 +62,7 @@ export class GenerationKeeper {
 
   /**
    * Removes kept generations, the oldest first, until `bytes` are free where `mirror` is; false when that is not to be
-   * had. Only those of mirrors on the same file system.
+   * had. Only those of mirrors on the same file system, and none where nothing would be free without it.
    */
   async makeRoom(folder: string, bytes: number): Promise<boolean> {
     while (this.#makingRoom) await this.#makingRoom.catch(() => undefined);
@@ -137,7 +138,9 @@ export class GenerationKeeper {
     for (;;) {
       const { free } = await diskSpace(folder);
       if (free >= bytes) return true;
-      const oldest = await firstOn(here, store.kept.all(), ({ mirror }) => layout.mirror(mirror));
+      const oldest = await firstOn(here, store.kept.all().filter(holdsBytes(store)), ({ mirror }) =>
+        layout.mirror(mirror),
+      );
       if (!oldest || this.#controller.signal.aborted) return false;
       await this.#jobs.get(oldest.mirror); // it may be about to remove the same
       if (!store.kept.list(oldest.mirror).some(({ stamp }) => stamp === oldest.stamp)) continue;
@@ -145,6 +148,16 @@ export class GenerationKeeper {
       await this.#remove(oldest, 'disk');
     }
   }
+}
+
+/** Whether anything would be free without those of the mirror; of one that was found on the disk nobody knows. */
+function holdsBytes(store: Store): (kept: KeptGeneration) => boolean {
+  const known = new Map<string, boolean>();
+  return ({ mirror, generation }) => {
+    const holds = known.get(mirror) ?? store.kept.extraBytes(mirror).total > 0;
+    known.set(mirror, holds);
+    return holds || generation === null;
+  };
 }
 
 /** The first whose folder is on the file system. */

@@ -5,7 +5,7 @@ import type { Marker } from '../../core/marker.js';
 import { isWhole } from '../../core/mirror.js';
 import { formatBytes, formatCount, formatFiles } from '../../core/units.js';
 import { parseUpstream, type Upstream } from '../../core/upstream.js';
-import { admit } from './admit.js';
+import { admit, firstBytes } from './admit.js';
 import { quarantinedBecause } from './check-tree.js';
 import { heldForAPerson, publishHeld, stillHeld } from './held-tree.js';
 import { prepare, type Staging } from './prepare.js';
@@ -60,7 +60,7 @@ async function bringUpToDate(context: TreeRunContext, upstream: Upstream): Promi
   const settled = (await waitForUpstream(context, upstream)) ? await probeMarker(context, upstream) : marker;
 
   tell.phase('admit');
-  await admit(context);
+  await admit(context, await firstBytes(context, upstream));
 
   tell.phase('prepare');
   const staging = await prepare(context);

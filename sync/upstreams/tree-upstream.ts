@@ -73,6 +73,8 @@ export interface PullRequest extends UpstreamRequest {
   readonly inPlace: boolean;
   /** Where files are received that readers must not see. */
   readonly temporary: string;
+  /** Nothing is brought or changed: the numbers tell what would be. Always false unless given. */
+  readonly onlyCount?: boolean;
   /** Bytes a second that this pull may use; null is no limit. */
   readonly bandwidth: number | null;
   readonly onProgress: (progress: PullProgress) => void;

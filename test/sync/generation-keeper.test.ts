@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
@@ -17,7 +19,7 @@ interface World {
   /** Sets the clock, changes the upstream's tree, and brings it; returns what is live then. */
   publish(
     at: number,
-    files: Readonly<Record<string, string>>,
+    files: Readonly<Record<string, string | Buffer>>,
     removed?: readonly string[],
   ): Promise<Record<string, string>>;
   stamps(): string[];
@@ -25,7 +27,10 @@ interface World {
   start(sync?: Parameters<typeof testSettings>[2]): Promise<TestEngine>;
 }
 
-async function world(fields: Partial<TreeMirror> = {}): Promise<World> {
+async function world(
+  fields: Partial<TreeMirror> = {},
+  { data, reserve = 0 }: { data?: string; reserve?: number } = {},
+): Promise<World> {
   const folder = await tempFolder();
   const up = join(folder, 'up');
   mkdirSync(up);
@@ -35,7 +40,10 @@ async function world(fields: Partial<TreeMirror> = {}): Promise<World> {
   const mirror = testMirror({ name: 'pond', upstreams: [daemon.url('pond')], keep, ...fields });
   let now = FIRST;
   const start: World['start'] = async (sync) => {
-    const millpond = await startEngine(testSettings(folder, [mirror], sync), () => now);
+    const millpond = await startEngine(
+      testSettings(data ?? folder, [mirror], { reserve: { bytes: reserve }, ...sync }),
+      () => now,
+    );
     onTestFinished(() => millpond.stop().catch(() => undefined));
     return millpond;
   };
@@ -151,8 +159,9 @@ test('where the disk is nearly full, kept generations make room, the oldest firs
   scene.millpond = await scene.start({ reserve: { bytes: 1e18 } });
   writeTree(scene.up, { a: 'c' });
   expect(await scene.millpond.sync('pond')).toMatchObject({ outcome: 'failed', failure: 'disk-full' });
-  await becomes(scene, []);
-  expect(scene.millpond.store.kept.removed('pond').map(({ because }) => because)).toEqual(['disk', 'disk']);
+  // nothing would be free without the newest one, which is what is live
+  await becomes(scene, ['2026-11-21T06:00Z']);
+  expect(scene.millpond.store.kept.removed('pond')).toMatchObject([{ stamp: '2026-11-20T06:00Z', because: 'disk' }]);
   expect(existsSync(scene.millpond.layout.live('pond'))).toBe(true);
 });
 
@@ -182,4 +191,46 @@ test('rollback to a kept generation serves that tree; the next run goes on from 
   writeTree(scene.up, { last: 'last' });
   expect(await scene.millpond.sync('pond')).toMatchObject({ outcome: 'updated', numbers: { transferredFiles: 1 } });
   expect(snapshot(layout.live('pond'))).toEqual(snapshot(scene.up));
+});
+
+/** A file system of so many MB, which ends with the test. */
+async function smallDisk(size: number): Promise<string> {
+  const disk = join(await tempFolder(), 'disk');
+  mkdirSync(disk);
+  const asRoot = process.getuid?.() === 0 ? [] : ['sudo', '-n'];
+  const run = (...words: string[]): void => {
+    const [file = '', ...args] = [...asRoot, ...words];
+    execFileSync(file, args);
+  };
+  run('mount', '-t', 'tmpfs', '-o', `size=${size}m`, 'tmpfs', disk);
+  onTestFinished(() => run('umount', disk));
+  return disk;
+}
+
+test('on a small disk the oldest goes for a run that needs its room, and the run is admitted', async () => {
+  const data = await smallDisk(42);
+  const scene = await world({ keep: { daily: 9, weekly: 0, monthly: 0 } }, { data, reserve: 12_000_000 });
+  const bring = (day: number): Promise<unknown> => scene.publish(FIRST + day * DAY, { file: randomBytes(7_000_000) });
+  writeTree(scene.up, { stays: 'so that later runs bring less than all' });
+  for (let day = 0; day < 4; day++) {
+    await bring(day);
+    await expect.poll(() => scene.stamps()[0], { timeout: 20_000 }).toBe(`2026-11-${20 + day}T06:00Z`);
+  }
+  await bring(4);
+  await becomes(scene, ['2026-11-24T06:00Z', '2026-11-23T06:00Z', '2026-11-22T06:00Z', '2026-11-21T06:00Z']);
+  expect(scene.millpond.store.kept.removed('pond')).toMatchObject([{ stamp: '2026-11-20T06:00Z', because: 'disk' }]);
+});
+
+test('the first run of a mirror that does not fit is refused by what upstream tells, before anything comes', async () => {
+  const data = await smallDisk(16);
+  const { millpond, up } = await world({}, { data, reserve: 1_000_000 });
+  writeTree(up, { huge: randomBytes(20_000_000) });
+  expect(await millpond.sync('pond')).toMatchObject({
+    ...{ outcome: 'failed', failure: 'disk-full', numbers: { transferredBytes: 0 } },
+    message: expect.stringMatching(/pond would bring 20\.0 MB, and 1\.0 MB are kept in reserve/) as string,
+  });
+  expect(existsSync(millpond.layout.slot('pond', 'a'))).toBe(false);
+  rmSync(join(up, 'huge'));
+  writeTree(up, { small: 'fits' });
+  expect(await millpond.sync('pond')).toMatchObject({ outcome: 'updated' });
 });

@@ -18,6 +18,7 @@ export function pullArguments(request: PullRequest): string[] {
     ...['--links', '--times', '--perms', '--chmod=D755,F644', '--hard-links', '--safe-links'],
     '--modify-window=-1', // nanoseconds: a file of the same size may be replaced within one second
     ...(inPlace ? ['--delay-updates', `--temp-dir=${temporary}`] : [`--partial-dir=${PARTIAL_FOLDER}`]),
+    ...(request.onlyCount ? ['--dry-run'] : []),
     ...(stage.delete && filesFrom === null ? [inPlace ? '--delete-delay' : '--delete-during'] : []),
     // a tenth faster, with a true percentage, and hard links are all found before anything is fetched
     ...(request.knownFiles !== null && request.knownFiles <= MOST_FILES_IN_A_WHOLE_LIST ? ['--no-inc-recursive'] : []),
