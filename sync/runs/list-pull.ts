@@ -4,7 +4,7 @@ import { appendFile, chmod, mkdir, rename, rm, rmdir, unlink } from 'node:fs/pro
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pipeline } from 'node:stream/promises';
-import { bytePath, lstatOrNull } from '../../content/byte-path.js';
+import { bytePath, lstatOrNull, parentPath } from '../../content/byte-path.js';
 import { changeRecord, readChanges } from '../../content/change-list.js';
 import { RealFolders } from '../../content/real-folders.js';
 import { MillpondError, systemCode } from '../../core/errors.js';
@@ -16,7 +16,7 @@ import type { Upstream } from '../../core/upstream.js';
 import type { Staging } from './prepare.js';
 import type { TreeRunContext } from './run-context.js';
 import { RunFailure } from './run-failure.js';
-import { upstreamRequest } from './upstream-request.js';
+import { childMark, upstreamRequest } from './upstream-request.js';
 
 /** Bytes of a list of files. */
 const LARGEST_LIST = 2 ** 30;
@@ -61,8 +61,8 @@ export async function fetchList(
     await checkList(mirror.fileList, file);
     return { file, filesFrom: null };
   }
-  const filesFrom = join(folder, 'fetch');
-  const counted = await writeDifference(mirror.fileList, { before, after: file, filesFrom });
+  const differing = join(folder, 'differing');
+  const counted = await writeDifference(mirror.fileList, { before, after: file, differing });
   if (counted.after < counted.before * LEAST_SHARE && !context.run.force)
     throw new RunFailure(
       'partial',
@@ -72,7 +72,7 @@ export async function fetchList(
   log.write(
     `${formatFiles(counted.differ)} of ${formatCount(counted.after)} are new or changed by ${mirror.fileList}.`,
   );
-  return { file, filesFrom };
+  return { file, filesFrom: await withoutHidden(context, folder, differing) };
 }
 
 /** After all stages: removes what the list no longer names, and then puts the list itself into the tree. */
@@ -136,7 +136,7 @@ async function* trusted<T>(entries: AsyncGenerator<T>): AsyncGenerator<T> {
 
 async function writeDifference(
   name: string,
-  { before, after, filesFrom }: { before: string; after: string; filesFrom: string },
+  { before, after, differing }: { before: string; after: string; differing: string },
 ): Promise<{ before: number; after: number; differ: number }> {
   const known = new Fingerprints();
   const counted = { before: 0, after: 0, differ: 0 };
@@ -144,7 +144,7 @@ async function writeDifference(
     known.add(line);
     counted.before++;
   }
-  async function* differing(): AsyncGenerator<Buffer> {
+  async function* paths(): AsyncGenerator<Buffer> {
     for await (const { line, path, restricted } of trusted(entriesOf(name, after))) {
       counted.after++;
       if (restricted || known.has(line)) continue;
@@ -152,8 +152,45 @@ async function writeDifference(
       yield Buffer.from(`${path}\0`, 'latin1');
     }
   }
-  await pipeline(differing, createWriteStream(filesFrom));
+  await pipeline(paths, createWriteStream(differing));
   return counted;
+}
+
+/**
+ * The file of those paths whose folders the mirror wants: rsync looks at each path that it is given by itself, and not
+ * at the folders above it. So it is asked which of these, as empty folders, it would copy.
+ */
+async function withoutHidden(context: TreeRunContext, folder: string, differing: string): Promise<string> {
+  const { mirror, source, signal } = context;
+  if (mirror.exclude.length === 0 && mirror.selection.length === 0) return differing;
+  const [from, to, filesFrom] = [join(folder, 'folders'), join(folder, 'wanted'), join(folder, 'fetch')];
+  await Promise.all([mkdir(from), mkdir(to)]);
+  const made = new RealFolders(from);
+  for await (const path of pathsIn(differing)) {
+    signal.throwIfAborted();
+    await made.make(parentPath(path));
+  }
+  const request = { mirror, signal, env: childMark(context), onLine: (line: string) => context.log.write(line) };
+  const copied = await source.copyFolders({ ...request, stage: stageOfList(mirror), from, to });
+  signal.throwIfAborted();
+  if (!copied.ok) throw new RunFailure(copied.failure, copied.message, copied.exitCode);
+  const wanted = new RealFolders(to);
+  async function* kept(): AsyncGenerator<Buffer> {
+    for await (const path of pathsIn(differing))
+      if (await wanted.has(parentPath(path))) yield Buffer.from(`${path}\0`, 'latin1');
+  }
+  await pipeline(kept, createWriteStream(filesFrom));
+  return filesFrom;
+}
+
+/** Of a file of paths, a NUL behind each. */
+async function* pathsIn(file: string): AsyncGenerator<string> {
+  let rest = '';
+  for await (const chunk of createReadStream(file, { encoding: 'latin1' })) {
+    const paths = (rest + (chunk as string)).split('\0');
+    rest = paths.pop() ?? '';
+    yield* paths;
+  }
 }
 
 /** Removes what the list of the live tree names and the new one does not, and what an earlier run had brought too much. */

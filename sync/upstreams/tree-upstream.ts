@@ -105,10 +105,19 @@ export interface Failure {
   readonly exitCode: number | null;
 }
 
+export interface FolderRequest extends Pick<UpstreamRequest, 'mirror' | 'signal' | 'env' | 'onLine'> {
+  readonly stage: Stage;
+  /** Absolute: a tree of empty folders, and an empty folder. */
+  readonly from: string;
+  readonly to: string;
+}
+
 /** A way to get trees from somewhere. Requests never throw for what an upstream does; that is a `Failure`. */
 export interface TreeUpstream {
   probe(request: ProbeRequest): Promise<ProbeResult>;
   fetch(request: FetchRequest): Promise<FetchResult>;
+  /** Copies those folders of a tree of this machine that the filters of the mirror and the stage let through. */
+  copyFolders(request: FolderRequest): Promise<{ readonly ok: true } | Failure>;
   list(request: ListRequest): Promise<ListResult>;
   pull(request: PullRequest): Promise<PullResult>;
 }

@@ -88,7 +88,7 @@ function sshCommand(mirror: TreeMirror, knownHosts: string): string {
  * What the mirror never wants is hidden from the transfer, so that it is removed here as well, unless it is protected;
  * what a stage leaves out is excluded, so that the stage neither fetches nor deletes it. Leftovers of upstream's own transfers never come.
  */
-function filters(mirror: TreeMirror, stage: Stage): string[] {
+export function filters(mirror: TreeMirror, stage: Stage): string[] {
   return [
     `--filter=H ${PARTIAL_FOLDER}`,
     ...mirror.protect.map((pattern) => `--filter=P ${pattern}`),

@@ -1,11 +1,12 @@
 import { performTreeRun } from '../../runs/perform-tree-run.js';
 import type { TreeUpstream } from '../tree-upstream.js';
 import type { UpstreamKind } from '../upstream-kind.js';
+import { copyFolders } from './copy-folders.js';
 import { list } from './list.js';
 import { fetch, probe } from './probe.js';
 import { pull } from './pull.js';
 
-export const source: TreeUpstream = { probe, fetch, list, pull };
+export const source: TreeUpstream = { probe, fetch, copyFolders, list, pull };
 
 export const kind: UpstreamKind = {
   perform(context) {
