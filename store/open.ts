@@ -10,6 +10,7 @@ import { FileHashStore } from './file-hashes.js';
 import { GarbageStore } from './garbage.js';
 import { GenerationStore } from './generations.js';
 import { HeldStore } from './held.js';
+import { HelpCheckStore } from './help-checks.js';
 import { ImagePageStore } from './image-pages.js';
 import { KeptStore } from './kept.js';
 import { ManifestStore } from './manifests.js';
@@ -38,6 +39,7 @@ export interface Store {
   readonly blobs: BlobRecords;
   readonly badBlobs: BadBlobs;
   readonly fileHashes: FileHashStore;
+  readonly helpChecks: HelpCheckStore;
   readonly garbage: GarbageStore;
   readonly retention: RetentionStore;
   readonly cachedImages: CachedImages;
@@ -87,6 +89,7 @@ function storeOf(db: Database.Database): Store {
     blobs: new BlobRecords(db),
     badBlobs: new BadBlobs(db),
     fileHashes: new FileHashStore(db),
+    helpChecks: new HelpCheckStore(db),
     garbage: new GarbageStore(db),
     retention: new RetentionStore(db),
     cachedImages: new CachedImages(db),

@@ -1,4 +1,6 @@
 import type { Settings } from '../../config/settings.js';
+import { downloadPreset } from '../downloads/catalog.js';
+import { mirrorsWithHelp } from '../help/help.js';
 import type { PublicVerdict } from '../mirror-status.js';
 import { assetUrl } from './assets.js';
 import { PAGE_SECONDS, sentenceView, timeOrNull, type SentenceView, type TimeView } from './time-view.js';
@@ -8,9 +10,12 @@ export interface PageFrame {
   readonly title: string;
   readonly site: { readonly name: string; readonly contact: string | null; readonly contactHref: string | null };
   /** Part of the site that is marked as the present one. */
-  readonly section: 'home' | 'status' | 'images' | 'stats' | 'none';
+  readonly section: 'home' | 'status' | 'help' | 'get' | 'images' | 'stats' | 'none';
   /** Whether there are images, and so a page of them. */
   readonly hasImages: boolean;
+  /** Whether there are instructions for clients, and rules that find installers: they have pages then. */
+  readonly hasHelp: boolean;
+  readonly hasDownloads: boolean;
   /** Address of the events that this page follows when script runs; null = none. */
   readonly events: string | null;
   /** Milliseconds since the epoch on the server's clock, cut to whole 15 s: a page is the same until then. */
@@ -41,6 +46,8 @@ export function pageFrame(
     site: { name, contact, contactHref: contact === null ? null : contactHref(contact) },
     section: page.section,
     hasImages: context.hasImages,
+    hasHelp: mirrorsWithHelp(context.settings).length > 0,
+    hasDownloads: [...context.settings.mirrors.values()].some((mirror) => downloadPreset(mirror) !== undefined),
     events: page.events ?? null,
     now: Math.floor(context.now / (PAGE_SECONDS * 1000)) * PAGE_SECONDS * 1000,
     assets: {

@@ -1,0 +1,156 @@
+import { opendir, stat } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import picomatch from 'picomatch';
+import type { Download } from '../../config/preset-help-schema.js';
+import { bytePath } from '../../content/byte-path.js';
+import { systemCode } from '../../core/errors.js';
+import { displayName, isTransient, type RawName } from '../../core/tree-path.js';
+
+/** A file that people download to install something, as a rule of a preset has found it. */
+export interface Installer {
+  readonly mirror: string;
+  /** Below the root of the tree. */
+  readonly segments: readonly RawName[];
+  readonly product: string;
+  /** Empty where the rule tells none. */
+  readonly version: string;
+  /** Name of a processor as the project writes it; empty where the rule tells none. */
+  readonly arch: string;
+  /** For people; empty where the rule tells none. */
+  readonly kind: string;
+  /** What tells this version of the file from another: bytes, milliseconds since the epoch, inode. */
+  readonly size: number;
+  readonly mtimeMs: number;
+  readonly ino: number;
+}
+
+/** What of a tree could not be looked at, because there is too much of it. */
+export interface Scanned {
+  readonly installers: readonly Installer[];
+  readonly isCut: boolean;
+}
+
+export interface ScanLimits {
+  /** Entries of folders that are looked at, for all rules of a mirror. */
+  readonly entries: number;
+  /** Files that are kept of a mirror. */
+  readonly files: number;
+}
+
+export const SCAN_LIMITS: ScanLimits = { entries: 50_000, files: 2_000 };
+
+/** Folders that "**" goes down. */
+const DEEPEST = 6;
+/** After so many entries others get their turn at the disk. */
+const BATCH = 500;
+const REST_MS = 5;
+const LONGEST_WORD = 60;
+
+interface Walk {
+  readonly root: string;
+  readonly signal: AbortSignal;
+  readonly limits: ScanLimits;
+  seen: number;
+  isCut: boolean;
+}
+
+/**
+ * Finds the installers of a tree: only folders that the globs of the rules lead to are read, and no file is opened.
+ * @throws the signal's reason, system errors
+ */
+export async function scanInstallers(
+  { mirror, root, rules }: { mirror: string; root: string; rules: readonly Download[] },
+  signal: AbortSignal,
+  limits: ScanLimits = SCAN_LIMITS,
+): Promise<Scanned> {
+  const walk: Walk = { root, signal, limits, seen: 0, isCut: false };
+  const found = new Map<string, Installer>();
+  for (const rule of rules) {
+    const pattern = new RegExp(rule.match, 's');
+    for await (const segments of matchingFiles(walk, rule.files.split('/'), [])) {
+      const match = pattern.exec(segments.join('/'));
+      if (!match) continue;
+      if (found.size >= limits.files) {
+        walk.isCut = true;
+        break;
+      }
+      const installer = await installerOf(walk, { mirror, rule, segments, groups: match.groups ?? {} });
+      if (installer) found.set(segments.join('/'), installer);
+    }
+  }
+  return { installers: [...found.values()], isCut: walk.isCut };
+}
+
+async function installerOf(
+  { root }: Walk,
+  file: {
+    mirror: string;
+    rule: Download;
+    segments: readonly RawName[];
+    groups: Readonly<Record<string, string | undefined>>;
+  },
+): Promise<Installer | undefined> {
+  const { mirror, rule, segments, groups } = file;
+  const stats = await stat(bytePath(root, segments.join('/'))).catch((error: unknown) => {
+    if (isGone(error)) return undefined;
+    throw error;
+  });
+  if (!stats?.isFile()) return undefined;
+  const word = (name: string): string => displayName(groups[name] ?? '').slice(0, LONGEST_WORD);
+  const kind = word('kind');
+  return {
+    ...{ mirror, segments, product: rule.product },
+    ...{ version: word('version'), arch: word('arch'), kind: rule.kinds[kind] ?? kind },
+    ...{ size: stats.size, mtimeMs: stats.mtimeMs, ino: stats.ino },
+  };
+}
+
+/** Paths of what is no folder and matches the rest of a glob, below the folder `at`. */
+async function* matchingFiles(
+  walk: Walk,
+  [first, ...rest]: readonly string[],
+  at: readonly RawName[],
+): AsyncGenerator<readonly RawName[]> {
+  if (first === undefined) return;
+  if (first === '**') {
+    yield* matchingFiles(walk, rest, at);
+    if (at.length >= DEEPEST) return;
+    for (const { name, isFolder } of await entriesOf(walk, at))
+      if (isFolder) yield* matchingFiles(walk, [first, ...rest], [...at, name]);
+    return;
+  }
+  if (!picomatch.scan(first).isGlob && rest.length > 0) {
+    yield* matchingFiles(walk, rest, [...at, first]);
+    return;
+  }
+  const isMatch = picomatch(first);
+  for (const { name, isFolder } of await entriesOf(walk, at)) {
+    if (!isMatch(name)) continue;
+    if (rest.length > 0 && isFolder) yield* matchingFiles(walk, rest, [...at, name]);
+    else if (rest.length === 0 && !isFolder) yield [...at, name];
+  }
+}
+
+/** Links to folders are not followed: what they lead to has a path of its own. */
+async function entriesOf(walk: Walk, at: readonly RawName[]): Promise<{ name: RawName; isFolder: boolean }[]> {
+  walk.signal.throwIfAborted();
+  const entries: { name: RawName; isFolder: boolean }[] = [];
+  // Node takes 'latin1' here and keeps every byte; its types only know the name 'utf8' and its kin
+  const folder = await opendir(bytePath(walk.root, at.join('/')), { encoding: 'latin1' }).catch((error: unknown) => {
+    if (isGone(error)) return [];
+    throw error;
+  });
+  for await (const entry of folder) {
+    if (walk.seen >= walk.limits.entries) {
+      walk.isCut = true;
+      break;
+    }
+    if (++walk.seen % BATCH === 0) await delay(REST_MS, undefined, { signal: walk.signal });
+    if (!isTransient(entry.name)) entries.push({ name: entry.name, isFolder: entry.isDirectory() });
+  }
+  return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function isGone(error: unknown): boolean {
+  return ['ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES'].includes(systemCode(error) ?? '');
+}
