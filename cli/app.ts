@@ -22,6 +22,7 @@ import { SyncEngine, type SyncEngineOptions } from '../sync/engine.js';
 import { MarkerWatch, type MarkerWatchOptions } from '../sync/markers/marker-watch.js';
 import { CHILD_MARK } from '../sync/runs/upstream-request.js';
 import { explainDataFolder, openDataFolder } from './data-folder.js';
+import { openGuides, type Guides } from './guides.js';
 import { openImages } from './images.js';
 import { reloader } from './reload.js';
 import { createServing, type Serving } from './serving.js';
@@ -75,6 +76,7 @@ async function start(options: AppOptions, undo: Undo): Promise<App> {
   const statistics = openStatistics({ store, clock, log }, settings, undo);
   const frontLog = openFrontLog({ settings: () => settings, statistics: statistics.counts, clock, log }, layout, undo);
   const hashes = openHashes({ settings: () => settings, store, layout, trees, clock, log }, undo);
+  const guides = openGuides({ settings: () => settings, trees, log }, undo);
   const rsync = openRsyncDaemon({ settings: () => settings, layout, trees, log, clock }, statistics.counts, undo);
 
   let ready = false;
@@ -83,7 +85,7 @@ async function start(options: AppOptions, undo: Undo): Promise<App> {
     hashes: hashes.parts,
     ...{ images: images.parts, imageStatistics: images.statistics, imagePulls: images.pulls },
     ...{ statistics: statistics.counts, accessLog: statistics.accessLog },
-    rsync: () => rsync.view(),
+    ...{ ...guides.parts, rsync: () => rsync.view() },
     ready: () => ready,
   };
   const serving = createServing(serverDeps);
@@ -99,6 +101,7 @@ async function start(options: AppOptions, undo: Undo): Promise<App> {
     use: (next) => {
       settings = next;
       hashes.ahead.lookAgain();
+      guides.apply();
     },
   });
   const control = await openControlSocket(
@@ -106,14 +109,14 @@ async function start(options: AppOptions, undo: Undo): Promise<App> {
     createControlHandler({ ...serverDeps, engine, reload, workers: serving.pool, imageControls: images.controls }),
   );
   undo.push(() => control.stop());
-  for (const part of [engine, markers, images, hashes.ahead]) part.start();
+  for (const part of [engine, markers, images, hashes.ahead, guides]) part.start();
   ready = true;
 
   const reopenLogs = (): void => {
     statistics.accessLog.reopen();
     serving.pool?.tell({ kind: 'reopen' });
   };
-  const parts = { serving, rsync, frontLog, engine, markers, control, images, hashes, statistics, disk };
+  const parts = { serving, rsync, frontLog, engine, markers, control, images, hashes, guides, statistics, disk };
   const stop = stopper(parts, () => {
     ready = false;
     return settings.grace * 1000;
@@ -131,6 +134,7 @@ interface Stoppable {
   readonly control: { stop(): Promise<void> };
   readonly images: { stop(): Promise<void> };
   readonly hashes: { stop(): Promise<void> };
+  readonly guides: Guides;
   readonly statistics: { stop(): Promise<void> };
   readonly disk: Awaited<ReturnType<typeof openDisk>>;
 }
@@ -139,7 +143,7 @@ interface Stoppable {
 function stopper(parts: Stoppable, begin: () => number): () => Promise<void> {
   let stopping: Promise<void> | undefined;
   async function stop(): Promise<void> {
-    const { serving, rsync, frontLog, engine, markers, control, images, hashes, statistics, disk } = parts;
+    const { serving, rsync, frontLog, engine, markers, control, images, hashes, guides, statistics, disk } = parts;
     const graceMs = begin();
     serving.server.stop();
     await Promise.all([serving.stop(graceMs), rsync.close(graceMs), engine.stop(), markers.stop()]);
@@ -147,6 +151,7 @@ function stopper(parts: Stoppable, begin: () => number): () => Promise<void> {
     await control.stop();
     await images.stop();
     await hashes.stop();
+    await guides.stop();
     await serving.server.ended();
     await statistics.stop();
     disk.store.close();

@@ -17,6 +17,11 @@ export interface HashedFile {
   readonly handle: FileHandle;
 }
 
+/** A file and what tells its versions apart, whether it is open or not. */
+export interface NamedVersion extends Pick<HashedFile, 'mirror' | 'segments'> {
+  readonly stats: Pick<Stats, 'size' | 'mtimeMs' | 'ino'>;
+}
+
 export interface FileHashesOptions {
   readonly store: Pick<Store, 'fileHashes'>;
   readonly log: { warn(details: object, message: string): void };
@@ -75,12 +80,12 @@ export class FileHashes {
   constructor(private readonly options: FileHashesOptions) {}
 
   /** The SHA-256 of a file, where it is known. */
-  sha256(file: Pick<HashedFile, 'mirror' | 'segments' | 'stats'>): Buffer | undefined {
+  sha256(file: NamedVersion): Buffer | undefined {
     return this.#isStopped ? undefined : this.options.store.fileHashes.sha256(identityOf(file));
   }
 
   /** All that is known of a file. */
-  known(file: Pick<HashedFile, 'mirror' | 'segments' | 'stats'>): FileHash | undefined {
+  known(file: NamedVersion): FileHash | undefined {
     return this.#isStopped ? undefined : this.options.store.fileHashes.get(identityOf(file));
   }
 
@@ -239,11 +244,7 @@ export class FileHashes {
   }
 }
 
-export function identityOf({
-  mirror,
-  segments,
-  stats,
-}: Pick<HashedFile, 'mirror' | 'segments' | 'stats'>): FileIdentity {
+export function identityOf({ mirror, segments, stats }: NamedVersion): FileIdentity {
   const { size, mtimeMs, ino } = stats;
   return { mirror, path: segments.join('/'), size, mtimeMs, ino };
 }

@@ -9,9 +9,9 @@ export const RESERVED_NAMES: ReadonlySet<string> = new Set([
   ...['status', 'help', 'get', 'p', 'f', 'verify', 'check', 'news', 'incidents', 'stats', 'network', 'request'],
   ...['about', 'policies', 'feeds', 'api', 'v2', 'git', 'tuf', 'static', 'login', 'me', 'ops', 'images', 'metrics'],
   ...['healthz', 'readyz', 'assets', 'robots.txt', 'favicon.ico', 'mirrorz.json', 'status.json', 'status.txt'],
+  ...['stats.json', 'stats.csv', 'check.json', 'check.txt', 'help.json', 'get.json'],
   // of /status/disk
   ...['disk', 'disk.json'],
-  ...['stats.json', 'stats.csv', 'check.json', 'check.txt', 'help.json', 'get.json'],
 ]);
 
 const NAME = /^[a-z0-9](?:[a-z0-9._+-]{0,62}[a-z0-9+])?$/;

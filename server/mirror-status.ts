@@ -13,6 +13,7 @@ import { decideVerdict, type Verdict } from '../core/verdict.js';
 import { VERDICT_SIGNS, type VerdictSign, type VerdictWord } from '../core/verdict-words.js';
 import type { Store } from '../store/open.js';
 import { growthOf, type Growth } from './growth.js';
+import { helpPath } from './help/help.js';
 import { schedulePeriod, scheduleWords } from './schedule-words.js';
 import { scrubberFor, scrubberOf, type Scrub } from './scrub.js';
 
@@ -39,6 +40,8 @@ export interface MirrorStatus {
   readonly description: string;
   readonly path: string;
   readonly statusPath: string;
+  /** Instructions for clients; null where there are none. */
+  readonly helpPath: string | null;
   readonly verdict: PublicVerdict;
   /** The tree that is served; null before the first publish. */
   readonly published: Omit<Generation, 'mirror' | 'slot' | 'state'> | null;
@@ -143,6 +146,7 @@ function statusOf(deps: StatusDeps, mirror: TreeMirror, scrub: Scrub): MirrorSta
     description: mirror.description,
     path: `/${mirror.name}/`,
     statusPath: `/status/${mirror.name}`,
+    helpPath: helpPath(mirror),
     verdict: publicVerdict(verdict),
     published: live && publicGeneration(live),
     growth: live && growthOf(live, generations, now),

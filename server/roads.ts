@@ -7,6 +7,7 @@ import { createFileHandler, type FileHandler, type FileResult, type Miss } from 
 import { sendReady, type ReadyAnswer, type Sent } from './files/short-answer.js';
 import type { Admission } from './limits/admission.js';
 import { isRegistryTarget } from './oci/registry.js';
+import { helpPath } from './help/help.js';
 import { createListingRenderer } from './pages/listing-page.js';
 import { frameFor } from './pages/routes.js';
 import { createQuickAnswers } from './quick/quick-answers.js';
@@ -100,6 +101,11 @@ export function handlerOf(deps: Pick<ServerDeps, 'log'>, answer: Answer): Reques
   };
 }
 
+function helpOf({ settings }: FileDeps, name: string): string | null {
+  const mirror = settings().mirrors.get(name);
+  return mirror ? helpPath(mirror) : null;
+}
+
 function fileHandlerFor(deps: FileDeps, answers: HttpAnswers): FileHandler {
   return createFileHandler({
     trees: deps.trees,
@@ -107,6 +113,7 @@ function fileHandlerFor(deps: FileDeps, answers: HttpAnswers): FileHandler {
     isInPlace: (name) => deps.settings().mirrors.get(name)?.publish === 'in-place',
     renderListing: createListingRenderer(
       (title) => frameFor(deps, { title, section: 'none' }),
+      (name) => helpOf(deps, name),
       () => deps.settings(),
     ),
     onServed: (event) => answers.served(event),

@@ -4,6 +4,7 @@ import type { Layout } from '../content/layout.js';
 import type { PublishedTrees } from '../content/published-trees.js';
 import type { AccessLog } from './access-log.js';
 import type { ImageStatistics } from '../core/oci/image-statistics.js';
+import type { DownloadCatalog } from './downloads/catalog.js';
 import type { StatusDeps } from './mirror-status.js';
 import type { PullTotals } from './oci/pull-counter.js';
 import type { ImageParts } from './oci/registry-deps.js';
@@ -29,6 +30,8 @@ export interface ServerDeps extends StatusDeps {
   rsync?(): RsyncDaemonView | null;
   /** How the workers do; null, or not given, where there are none. */
   workers?(): WorkersView | null;
+  /** Which installers the trees have; not given where nobody looks for them. */
+  readonly downloads?: Pick<DownloadCatalog, 'installers'>;
   /** Whether the engine has started; `/readyz` says so. */
   ready(): boolean;
 }

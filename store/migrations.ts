@@ -336,6 +336,7 @@ const MIGRATIONS: readonly string[] = [
   -- the published generation and the choice of files that it was made with, where upstream has a list of them
   ALTER TABLE mirrors ADD COLUMN made_with TEXT;
   `,
+  `
   -- what came of trying out the instructions for clients, when that was last done
   CREATE TABLE help_checks (
     mirror TEXT NOT NULL,

@@ -80,8 +80,8 @@ export class DownloadCatalog {
   }
 
   async #lookAt(mirror: string): Promise<void> {
-    const { settings, trees, log } = this.parts;
-    const preset = downloadPreset(settings().mirrors.get(mirror));
+    const { trees, log } = this.parts;
+    const preset = downloadPreset(this.parts.settings().mirrors.get(mirror));
     const now = trees.get(mirror);
     if (!preset || !now) {
       this.#known.delete(mirror);

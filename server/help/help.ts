@@ -55,6 +55,11 @@ export function helpPreset(mirror: Pick<TreeMirror, 'preset'>): Preset | null {
   return preset.help.length > 0 ? preset : null;
 }
 
+/** The page of the instructions of a mirror; null where it has none. */
+export function helpPath(mirror: Pick<TreeMirror, 'name' | 'preset'>): string | null {
+  return helpPreset(mirror) ? `/help/${mirror.name}` : null;
+}
+
 /** Mirrors that have help, in the order of the configuration. */
 export function mirrorsWithHelp({ mirrors }: Pick<Settings, 'mirrors'>): { mirror: TreeMirror; preset: Preset }[] {
   return [...mirrors.values()].flatMap((mirror) => {

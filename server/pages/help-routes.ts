@@ -33,13 +33,13 @@ function answerList(
 ): void {
   const query = readText(req, 'q');
   const system = clientSystem(readText(req, 'system'), req.get('User-Agent'));
-  const checks = Map.groupBy(deps.store.helpChecks.all(), ({ mirror }) => mirror);
+  const checks = deps.store.helpChecks.all();
   const entries = mirrorsWithHelp(deps.settings()).map(
     ({ mirror: { name, title, description }, preset }): HelpEntry => ({
       ...{ name, title, description, preset: preset.id },
       langs: [...new Set(preset.help.map(({ lang }) => lang))],
       isPublished: look.isPublished(name),
-      checks: checks.get(name) ?? [],
+      checks: checks.filter(({ mirror }) => mirror === name),
     }),
   );
   res.vary('User-Agent');

@@ -59,7 +59,10 @@ export function renderHelp(
   help: Help,
   page: { readonly description: string; readonly check: HelpCheck | null; readonly isRestricted: boolean },
 ): string {
-  const query = new URLSearchParams([['form', help.form], ...help.choices.map(({ name, value }) => [name, value])]);
+  const query = new URLSearchParams({
+    form: help.form,
+    ...Object.fromEntries(help.choices.map(({ name, value }) => [name, value])),
+  });
   const origin = help.address.slice(0, -help.mirror.length - 1);
   const text = `${helpHref(help.mirror, '.txt')}?${query.toString()}`;
   return renderView('help-mirror', {

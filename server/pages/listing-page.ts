@@ -11,15 +11,24 @@ const COLUMNS: readonly { readonly column: SortColumn; readonly label: string; r
   { column: 'S', label: 'Size', style: 'num' },
 ];
 
-/** HTML of listings. It shows times as they are, not how long ago: a listing is kept by caches as long as it is true. */
+/**
+ * HTML of listings; `helpOf` is the page that tells how to set up a client. It shows times as they are, not how long
+ * ago: a listing is kept by caches as long as it is true.
+ */
 export function createListingRenderer(
   frameOf: (title: string) => PageFrame,
+  helpOf: (mirror: string) => string | null = () => null,
   madeWith: () => unknown = () => undefined,
 ): ListingRenderer {
   return {
     headers: SECURITY_HEADERS,
     madeWith,
-    head: (listing) => renderView('listing-head', { ...frameOf(titleOf(listing)), ...headModel(listing) }),
+    head: (listing) =>
+      renderView('listing-head', {
+        ...frameOf(titleOf(listing)),
+        ...headModel(listing),
+        help: helpOf(listing.mirror),
+      }),
     rows: (entries) => renderView('listing-rows', { entries: entries.map(rowModel) }),
     foot: (listing) =>
       renderView('listing-foot', {

@@ -53,6 +53,7 @@ export function renderMirror(frame: PageFrame, status: MirrorStatus, page: Mirro
     mirrorTitle: status.title,
     description: status.description,
     browse: status.published ? status.path : null,
+    help: status.helpPath,
     address: page.address,
     rsync: page.rsync,
     verdict: verdictView(status.verdict, now),

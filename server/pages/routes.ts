@@ -15,6 +15,8 @@ import type { ServerDeps } from '../server-deps.js';
 import { partTraffic } from '../statistics/figures.js';
 import { assetUrl, sendAsset } from './assets.js';
 import { diskRoutes } from './disk-routes.js';
+import { getRoutes } from './get-routes.js';
+import { helpRoutes } from './help-routes.js';
 import { matchesQuery, renderHome } from './home.js';
 import { imagePageRoutes } from './images-routes.js';
 import { renderMirror, type MirrorPage } from './mirror.js';
@@ -47,6 +49,8 @@ export function pageRoutes(deps: ServerDeps, { clientOf }: { clientOf: ClientOf 
   router.get('/status/:mirror', (req, res) => answerMirror(deps, log, req, res));
   router.get('/status/:mirror/runs/:id', (req, res) => answerRun(deps, log, req, res));
   router.use(treeRoutes(deps, log, (page) => frameFor(deps, page)));
+  router.use(helpRoutes(deps, (page) => frameFor(deps, page)));
+  router.use(getRoutes(deps, (page) => frameFor(deps, page)));
   router.use(imagePageRoutes(deps, (page) => frameFor(deps, page)));
   router.use(statsRoutes(deps, (page) => frameFor(deps, page)));
   router.get('/assets/:name', (req, res, next) => (sendAsset(req.params.name, req, res) ? undefined : next()));

@@ -17,6 +17,7 @@ import type { Run } from '../../core/run.js';
 import { AccessLog } from '../../server/access-log.js';
 import { createServer, type Server } from '../../server/app.js';
 import type { HashWait } from '../../server/derived/routes.js';
+import { DownloadCatalog } from '../../server/downloads/catalog.js';
 import type { EventLimits } from '../../server/events.js';
 import { PullCounter } from '../../server/oci/pull-counter.js';
 import type { ServerDeps } from '../../server/server-deps.js';
@@ -64,6 +65,7 @@ export interface Scene {
   readonly warned: unknown[];
   readonly statistics: Statistics;
   readonly accessLog: AccessLog;
+  readonly downloads: DownloadCatalog;
   settings: Settings;
   isReady: boolean;
   close(): Promise<void>;
@@ -101,12 +103,15 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
   };
   const clock = options.clock ?? (() => NOW);
   const hashes = new FileHashes({ store, clock, log });
+  const downloads = new DownloadCatalog({ settings: () => state.settings, trees: parts.trees, log });
+  downloads.start();
   const pulls = new PullCounter({ store, clock, log });
   const deps: ServerDeps = {
     ...parts,
     settings: () => state.settings,
     clock,
     hashes,
+    downloads,
     images: { ...bytesOf(parts, state, clock), onDemand: null, onPull: (pull) => pulls.count(pull) },
     imagePulls: pulls,
     imageStatistics: options.imageStatistics ?? null,
@@ -124,12 +129,13 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
     server.stop();
     http.closeAllConnections();
     await new Promise((resolve) => http.close(resolve));
+    await downloads.stop();
     await hashes.stop();
     store.close();
     await rm(folder, { recursive: true, force: true });
   };
   const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
-  return Object.assign(state, { ...parts, server, http, url, close });
+  return Object.assign(state, { ...parts, downloads, server, http, url, close });
 }
 
 /** What the registry keeps on the disk. */
