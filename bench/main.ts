@@ -3,6 +3,7 @@ import { benchImages, IMAGES_PARTS } from './images.js';
 import { benchServe, SERVE_ROWS } from './serve.js';
 import { benchSoak } from './soak.js';
 import { benchSync } from './sync.js';
+import { benchVerify } from './verify.js';
 
 const program = new Command('bench').description('Measures Millpond beside its peers, in one run, as ratios.');
 program
@@ -34,4 +35,12 @@ program
   .option('--seconds <n>', 'length on each of the two roads', Number, 300)
   .option('--json', 'JSON lines only')
   .action(benchSoak);
+program
+  .command('verify')
+  .description('an apt archive verified as a whole and after a change: time and memory')
+  .option('--packages <n>', 'packages of the archive', Number, 60_000)
+  .option('--changed <n>', 'packages that are new after the change', Number, 100)
+  .option('--repeat <n>', 'rounds', Number, 3)
+  .option('--json', 'JSON lines only')
+  .action(benchVerify);
 await program.parseAsync();

@@ -24,6 +24,7 @@ import { CHILD_MARK } from '../sync/runs/upstream-request.js';
 import { explainDataFolder, openDataFolder } from './data-folder.js';
 import { openGuides, type Guides } from './guides.js';
 import { openImages } from './images.js';
+import { tellMissingKeyrings } from './missing-keyrings.js';
 import { reloader } from './reload.js';
 import { createServing, type Serving } from './serving.js';
 
@@ -67,6 +68,7 @@ async function start(options: AppOptions, undo: Undo): Promise<App> {
   let settings = loadSettings(options.configFile);
   const log = createLog(process.env['MILLPOND_LOG'] ?? 'info');
   const clock = Date.now;
+  tellMissingKeyrings(settings, log);
   const disk = await openDisk(options, { settings, log, clock }, undo);
   const { store, layout, trees } = disk;
   const images = await openImages({ settings: () => settings, store, layout, clock, log });

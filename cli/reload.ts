@@ -10,6 +10,7 @@ import type { SyncEngine } from '../sync/engine.js';
 import type { MarkerWatch } from '../sync/markers/marker-watch.js';
 import { changedPaths } from './changed-settings.js';
 import type { ImageApp } from './images.js';
+import { tellMissingKeyrings } from './missing-keyrings.js';
 import type { Serving } from './serving.js';
 
 export interface ReloadParts {
@@ -62,6 +63,7 @@ async function reload(parts: ReloadParts): Promise<{ changed: string[] }> {
   parts.markers.apply();
   await parts.serving.apply();
   await hideRemovedMirrors(next, before, parts);
+  tellMissingKeyrings(next, parts.log);
   parts.log.info({ changed, addresses }, 'the configuration was read again');
   return { changed };
 }

@@ -11,6 +11,7 @@ import { pace } from './pace-schema.js';
 import { stageOptionProblem } from './stage-options.js';
 import * as target from './target-schema.js';
 import { trace } from './trace-schema.js';
+import { verify } from './verify-schema.js';
 
 /** What an operator can be asked to confirm before a mirror of a preset is begun. */
 export const CONFIRMATIONS = ['closed', 'discouraged', 'registration', 'private-only'] as const;
@@ -169,6 +170,7 @@ export const mirror = field
     ...markers,
     pace: pace.optional(),
     trace: trace.optional(),
+    verify: verify.optional(),
     guard,
     keep: keep.optional(),
   })

@@ -16,6 +16,7 @@ import type { Settings } from './settings.js';
 import { resolveTarget } from './target-schema.js';
 import { selectionRules } from './use-preset.js';
 import { resolveTrace } from './trace-schema.js';
+import { resolveVerify } from './verify-schema.js';
 import { resolveZones, zoneConflicts } from './zones.js';
 
 /**
@@ -68,7 +69,8 @@ function globalModule({ listen, mirrors }: RawSettings): Problem[] {
 export function resolveSettings(raw: RawSettings, file: string): Settings {
   const { site, sync, access_log: accessLog } = raw;
   const mirrors = Object.entries(raw.mirrors).map(
-    ([name, mirror]) => [name, resolveMirror(name, mirror, { file, siteUrl: site.url })] as const,
+    ([name, mirror]) =>
+      [name, resolveMirror(name, mirror, { file, siteUrl: site.url, keyrings: raw.keyrings })] as const,
   );
   return {
     file,
@@ -98,7 +100,7 @@ export function resolveSettings(raw: RawSettings, file: string): Settings {
 function resolveMirror(
   name: string,
   raw: RawMirror,
-  { file, siteUrl }: { file: string; siteUrl: string | undefined },
+  { file, siteUrl, keyrings }: { file: string; siteUrl: string | undefined; keyrings: string },
 ): TreeMirror {
   const { password } = raw;
   const preset = raw.preset === undefined ? null : findPreset(raw.preset);
@@ -117,6 +119,7 @@ function resolveMirror(
     selection: preset ? selectionRules(preset, raw.select ?? {}) : [],
     protect: raw.protect,
     publish: raw.publish,
+    verify: resolveVerify(raw.verify, resolve(dirname(file), keyrings)),
     guard: resolveGuard(raw.guard),
     keep: resolveKeep(raw.keep),
     ...resolveMarkers(raw),

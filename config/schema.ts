@@ -71,6 +71,15 @@ export const schema = field.section({
       field.pathProblem,
     )
     .prefault('./data'),
+  keyrings: field
+    .text(
+      {
+        description: 'Folder for keys of upstreams that no Debian package has. Relative paths count from this file.',
+        examples: ['./keyrings'],
+      },
+      field.pathProblem,
+    )
+    .prefault('./keyrings'),
   listen,
   workers: z
     .union([z.literal('auto', WORKERS), z.int(WORKERS).min(0, WORKERS).max(MOST_WORKERS, WORKERS)], WORKERS)

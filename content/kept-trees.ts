@@ -94,7 +94,8 @@ function generationOf({ mirror, generation, publishedAt, ...kept }: KeptGenerati
   return {
     ...{ id: generation ?? 0, mirror, runId: kept.runId, slot: 'a', state: 'recycled' },
     ...{ files: kept.files ?? 0, bytes: kept.bytes ?? 0 },
-    ...{ markerValue: kept.markerValue, markerTime: kept.markerTime, publishedAt, confirmedAt: publishedAt },
+    ...{ markerValue: kept.markerValue, markerTime: kept.markerTime, verification: null },
+    ...{ publishedAt, confirmedAt: publishedAt },
   };
 }
 

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { SlotName } from '../core/generation.js';
 import type { Digest } from '../core/oci/digest.js';
+import type { VerifierKind } from '../core/verify.js';
 
 /**
  * The drawing of the disk, and the only file that joins these paths:
@@ -25,6 +26,8 @@ import type { Digest } from '../core/oci/digest.js';
  *       kept/@2026-11-23T06:00Z/    a generation that is kept, hard-linked to the slots; kept/new while it is made,
  *                                   kept/gone-... while it is removed
  *       lists/                      upstream's list of files, and what is to be fetched by it
+ *       verified/<kind>/            what indexes of the live tree name, so that only what changes is looked at again
+ *       suspects                    files of the staging slot that are to be fetched again, each ended by a NUL
  *     public/<mirror> -> ../mirrors/<mirror>/live
  *     blobs/sha256/ab/abcd...         whole bytes under the name of their digest: layers, configurations, manifests
  *     blobs/aside/<algorithm>-<hex>   those whose bytes were found to be wrong, or that were about to be removed
@@ -139,6 +142,12 @@ export class Layout {
   }
   lists(mirror: string): string {
     return join(this.mirror(mirror), 'lists');
+  }
+  verified(mirror: string, kind: VerifierKind): string {
+    return join(this.mirror(mirror), 'verified', kind);
+  }
+  suspects(mirror: string): string {
+    return join(this.mirror(mirror), 'suspects');
   }
   get blobsFolder(): string {
     return join(this.data, 'blobs');

@@ -135,7 +135,16 @@ async function adopt(
       if (generation) store.generations.setState(generation.id, 'recycled');
     store.mirrors.setStaging(mirror, null);
     store.generations.add({
-      ...{ mirror, slot, runId: null, state: 'live', ...counted, markerValue: null, markerTime: null },
+      ...{
+        mirror,
+        slot,
+        runId: null,
+        state: 'live',
+        ...counted,
+        markerValue: null,
+        markerTime: null,
+        verification: null,
+      },
       ...{ publishedAt: switchedAt, confirmedAt: switchedAt },
     });
   });

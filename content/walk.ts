@@ -12,16 +12,16 @@ export interface Walked {
 }
 
 /**
- * All that is below `root` but the root itself, folders before what is in them. Links are not followed; folders that
- * are removed meanwhile are passed over. @throws the signal's reason, system errors
+ * All that is below `root`, or below its folder `top`, but that folder itself; folders before what is in them. Links are
+ * not followed; folders that are removed meanwhile are passed over. @throws the signal's reason, system errors
  */
-export async function* walk(root: string, signal?: AbortSignal): AsyncGenerator<Walked> {
-  const folders = [''];
+export async function* walk(root: string, signal?: AbortSignal, top = ''): AsyncGenerator<Walked> {
+  const folders = [top];
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
     signal?.throwIfAborted();
     // Node takes 'latin1' here and keeps every byte; its types only know the name 'utf8' and its kin
     const entries = await opendir(bytePath(root, folder), { encoding: 'latin1' }).catch((error: unknown) => {
-      if (folder !== '' && systemCode(error) === 'ENOENT') return [];
+      if (folder !== top && systemCode(error) === 'ENOENT') return [];
       throw error;
     });
     for await (const entry of entries) {

@@ -26,6 +26,8 @@ export interface Generation {
   readonly bytes: number;
   readonly markerValue: string | null;
   readonly markerTime: number | null;
+  /** What was looked at before it was published, and what was found: one sentence; null where that is not known. */
+  readonly verification: string | null;
   readonly publishedAt: number;
   /** The last time it was seen to be equal to its upstream. */
   readonly confirmedAt: number;

@@ -3,6 +3,7 @@ import type { KeepRule } from './kept.js';
 import type { ImageMirror } from './oci/image-mirror.js';
 import type { Pace } from './pace.js';
 import type { SyncTarget } from './sync-target.js';
+import type { VerifyRule } from './verify.js';
 
 /** First path segments that Millpond itself answers; a mirror of such a name could never be reached. */
 export const RESERVED_NAMES: ReadonlySet<string> = new Set([
@@ -136,6 +137,7 @@ export interface TreeMirror extends SyncTarget {
   readonly protect: readonly string[];
   readonly publish: 'slots' | 'in-place';
   readonly marker: MarkerRule | null;
+  readonly verify: VerifyRule;
   /** What one run may change before it is held for a person. */
   readonly guard: GuardLimits;
   /** Dated generations that are kept beside the live tree; null is none. */

@@ -108,6 +108,16 @@ export const RUN_ACTIONS: Readonly<Record<RunPhase, { cancel: boolean }>> = {
   ended: { cancel: false },
 };
 
+/** So many in a row are a matter for a person. */
+export const ALARMING_QUARANTINES = 3;
+
+/** How many of the newest runs ended in quarantine one after the other; `ended` is newest first. */
+export function quarantinesInARow(ended: readonly Pick<Run, 'outcome'>[]): number {
+  const telling = ended.filter(({ outcome }) => outcome !== 'cancelled' && outcome !== 'interrupted');
+  const other = telling.findIndex(({ outcome }) => outcome !== 'quarantined');
+  return other < 0 ? telling.length : other;
+}
+
 /** Live progress of a pull, at most four times a second. */
 export interface RunProgress {
   readonly stage: string;

@@ -325,6 +325,7 @@ function evidenceOf(s: Situation): Verdict['evidence'] {
     evidence.push({ label: `Run ${last.id}`, text: say`${last.outcome} ${moment(last.endedAt)}${message}.` });
   }
   if (s.live?.markerTime) evidence.push({ label: 'Our marker', text: say`${moment(s.live.markerTime)}` });
+  if (s.live?.verification) evidence.push({ label: 'Verification', text: say`${s.live.verification}` });
   const upstream = s.ended.find((run) => run.markerTime !== null);
   if (upstream?.markerTime) evidence.push({ label: "Upstream's marker", text: say`${moment(upstream.markerTime)}` });
   return evidence;

@@ -21,6 +21,10 @@ export interface ChildOptions {
   readonly onStderr?: (chunk: Buffer) => void;
   /** Written to stdin, which is then closed: the way for secrets, which no process list shows. */
   readonly input?: string;
+  /** Instead of that, what it reads, at its own pace. */
+  readonly inputStream?: Readable;
+  /** Whoever starts it reads `Child.stdout` to its end, or ends the child: it waits where nobody reads. */
+  readonly readStdout?: boolean;
   /** What it has started is killed as soon as it ends, also when nobody here has ended it. */
   readonly groupEndsWithIt?: boolean;
 }
@@ -28,6 +32,8 @@ export interface ChildOptions {
 export interface Child {
   readonly pid: number;
   readonly ended: Promise<ChildEnd>;
+  /** With `readStdout` only. */
+  readonly stdout: Readable | null;
   /**
    * TERM to the program, soon after to its whole process group, KILL to that after `graceMs`; resolves when all have
    * ended. The first reason is kept.
@@ -52,8 +58,8 @@ export function startChild(file: string, args: readonly string[], options: Child
     cleanup: false,
     reject: false,
     buffer: false,
-    ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
-    stdout: options.onStdout ? 'pipe' : 'ignore',
+    ...(options.input === undefined ? { stdin: options.inputStream ?? ('ignore' as const) } : { input: options.input }),
+    stdout: options.onStdout || options.readStdout ? 'pipe' : 'ignore',
     stderr: 'pipe',
     extendEnv: false,
     env: { ...minimalEnvironment(), ...options.env },
@@ -91,6 +97,7 @@ export function startChild(file: string, args: readonly string[], options: Child
   return {
     pid,
     ended,
+    stdout: options.readStdout ? subprocess.stdout : null,
     end(because, graceMs = DEFAULT_GRACE_MS) {
       // once it has ended, its number may be that of somebody else's process
       if (endedBecause === null && !isOver) {

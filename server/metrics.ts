@@ -58,6 +58,11 @@ const REPOSITORY_GAUGES: readonly RepositoryGauge[] = [
   },
   { name: 'mirror_repo_bytes', help: 'Size of the published tree.', value: ({ published }) => published?.bytes },
   { name: 'mirror_repo_files', help: 'Files of the published tree.', value: ({ published }) => published?.files },
+  {
+    name: 'mirror_repo_quarantines',
+    help: 'How many of the newest runs ended in quarantine, one after the other.',
+    value: ({ quarantines }) => quarantines,
+  },
   { name: 'mirror_repo_running', help: '1 while a run is active.', value: ({ running }) => (running ? 1 : 0) },
 ];
 

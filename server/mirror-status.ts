@@ -6,7 +6,7 @@ import { heldSentence } from '../core/guard.js';
 import type { HeldTree } from '../core/held.js';
 import type { MarkerRule, TreeMirror } from '../core/mirror.js';
 import { opensAt, PACE_WINDOW_MS, type Pace } from '../core/pace.js';
-import type { Run, RunProgress } from '../core/run.js';
+import { quarantinesInARow, type Run, type RunProgress } from '../core/run.js';
 import { plainSentence, say, moment, type Sentence } from '../core/sentence.js';
 import { parseUpstream } from '../core/upstream.js';
 import { decideVerdict, type Verdict } from '../core/verdict.js';
@@ -74,6 +74,8 @@ export interface MirrorStatus {
   readonly place: number | null;
   readonly lastRun: Run | null;
   readonly lastGood: Run | null;
+  /** How many of the newest runs ended in quarantine, one after the other. */
+  readonly quarantines: number;
 }
 
 export interface PaceStatus extends Pace {
@@ -166,6 +168,7 @@ function statusOf(deps: StatusDeps, mirror: TreeMirror, scrub: Scrub): MirrorSta
     place: activity.place,
     lastRun: ended[0] ?? null,
     lastGood,
+    quarantines: quarantinesInARow(ended),
   };
 }
 
@@ -218,8 +221,8 @@ function publicSentence(parts: Sentence): PublicSentence {
 }
 
 function publicGeneration(live: Generation): NonNullable<MirrorStatus['published']> {
-  const { id, runId, files, bytes, markerValue, markerTime, publishedAt, confirmedAt } = live;
-  return { id, runId, files, bytes, markerValue, markerTime, publishedAt, confirmedAt };
+  const { id, runId, files, bytes, markerValue, markerTime, verification, publishedAt, confirmedAt } = live;
+  return { id, runId, files, bytes, markerValue, markerTime, verification, publishedAt, confirmedAt };
 }
 
 export function publicState<T extends { pauseReason: string | null }>(state: T, scrub: Scrub): T {

@@ -11,6 +11,7 @@ interface Row {
   bytes: number;
   marker_value: string | null;
   marker_time: number | null;
+  verification: string | null;
   published_at: number;
   confirmed_at: number;
 }
@@ -28,9 +29,11 @@ export class GenerationStore {
   constructor(db: Database.Database) {
     this.#insert = db.prepare(`
       INSERT INTO generations
-        (mirror, run_id, slot, state, files, bytes, marker_value, marker_time, published_at, confirmed_at)
+        (mirror, run_id, slot, state, files, bytes, marker_value, marker_time, verification,
+         published_at, confirmed_at)
       VALUES
-        (@mirror, @runId, @slot, @state, @files, @bytes, @markerValue, @markerTime, @publishedAt, @confirmedAt)`);
+        (@mirror, @runId, @slot, @state, @files, @bytes, @markerValue, @markerTime, @verification,
+         @publishedAt, @confirmedAt)`);
     this.#get = db.prepare('SELECT * FROM generations WHERE id = ?');
     this.#byState = db.prepare('SELECT * FROM generations WHERE mirror = ? AND state = ? ORDER BY id DESC LIMIT 1');
     this.#list = db.prepare('SELECT * FROM generations WHERE mirror = ? ORDER BY id DESC LIMIT ?');
@@ -107,6 +110,7 @@ function toGeneration(row: Row): Generation {
     bytes: row.bytes,
     markerValue: row.marker_value,
     markerTime: row.marker_time,
+    verification: row.verification,
     publishedAt: row.published_at,
     confirmedAt: row.confirmed_at,
   };

@@ -348,6 +348,10 @@ const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (mirror, form)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- what was looked at before a generation was published, and what was found
+  ALTER TABLE generations ADD COLUMN verification TEXT;
+  `,
 ];
 
 /** @throws MillpondError conflict when the database was written by a newer Millpond */

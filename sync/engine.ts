@@ -5,7 +5,7 @@ import type { PublishedTrees } from '../content/published-trees.js';
 import type { Engine, EngineEvent, MirrorActivity } from '../core/engine.js';
 import { MillpondError } from '../core/errors.js';
 import type { Mirror } from '../core/mirror.js';
-import { TRIGGER_PRIORITY, type Run, type RunTrigger } from '../core/run.js';
+import { ALARMING_QUARANTINES, quarantinesInARow, TRIGGER_PRIORITY, type Run, type RunTrigger } from '../core/run.js';
 import { parseUpstream } from '../core/upstream.js';
 import type { Log } from '../platform/log.js';
 import { WebFiles } from '../platform/web-files.js';
@@ -306,12 +306,19 @@ export class SyncEngine implements Engine {
   #onEnded(run: Run): void {
     const { store, layout, log, clock } = this.options;
     this.#running.delete(run.mirror);
-    log.info({ mirror: run.mirror, run: run.id, outcome: run.outcome, failure: run.failure }, run.message ?? '');
+    const end = { mirror: run.mirror, run: run.id, outcome: run.outcome, failure: run.failure };
+    log[this.#isAlarming(run) ? 'error' : 'info'](end, run.message ?? '');
     if (run.outcome === 'updated') this.#keeper.look(run.mirror);
     this.#timetable.runEnded(run);
     this.#emit({ type: 'run.ended', mirror: run.mirror, run });
     this.#startWhatMay();
     void removeOldRuns({ store, layout, log, clock }, run.mirror, this.#settings.sync.keep);
+  }
+
+  /** What goes on for so long is a matter for a person. */
+  #isAlarming({ mirror, outcome }: Run): boolean {
+    if (outcome !== 'quarantined') return false;
+    return quarantinesInARow(this.options.store.runs.ended(mirror, 2 * ALARMING_QUARANTINES)) >= ALARMING_QUARANTINES;
   }
 
   #drop(run: Run, message: string): Run {

@@ -95,7 +95,7 @@ export async function returnToKept(
     store.generations.setState(live.id, 'previous');
     const back = store.generations.revive(kept.generation, {
       ...{ mirror, runId: kept.runId, slot, state: 'live', ...counted },
-      ...{ markerValue: kept.markerValue, markerTime: kept.markerTime },
+      ...{ markerValue: kept.markerValue, markerTime: kept.markerTime, verification: null },
       ...{ publishedAt: kept.publishedAt, confirmedAt: kept.publishedAt },
     });
     store.mirrors.setStaging(mirror, { base: back.id, state: 'continued' });

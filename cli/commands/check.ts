@@ -7,6 +7,7 @@ import type { CheckResult } from '../check/check-result.js';
 import { checkDataFolder, checkDiskSpace, checkFileSystem, checkRsync } from '../check/machine.js';
 import { checkPresets } from '../check/presets.js';
 import { checkUpstreams } from '../check/upstreams.js';
+import { checkVerification } from '../check/verification.js';
 import type { CliContext } from '../context.js';
 import { table } from '../table.js';
 
@@ -38,6 +39,7 @@ async function checkAll(file: string): Promise<CheckResult[]> {
     await checkDiskSpace(settings),
     ...(await checkCertificates(settings, Date.now())),
     ...checkPresets(settings),
+    ...(await checkVerification(settings)),
     // without rsync each of them would only say so again
     ...(rsync.ok ? await checkUpstreams(settings) : []),
   ];

@@ -47,7 +47,7 @@ function confirmedState({ lastGood, tags, mirror }: ImageVerdictFacts): Generati
   return {
     ...{ id: lastGood.id, mirror: mirror.name, runId: lastGood.id, slot: 'a', state: 'live' },
     ...{ files: tags.count, bytes: lastGood.numbers.totalBytes },
-    ...{ markerValue: lastGood.markerValue, markerTime: null },
+    ...{ markerValue: lastGood.markerValue, markerTime: null, verification: null },
     ...{ publishedAt: tags.movedAt ?? confirmedAt, confirmedAt },
   };
 }

@@ -81,7 +81,10 @@ export async function publishHeld(context: TreeRunContext): Promise<RunResult> {
   await writeTraces(context, parseUpstream(mirror.upstreams[0] ?? '/'), staging);
   await flushTree(root, { env: childMark(context), signal: context.signal });
   tell.phase('publish');
-  const generation = await publishGeneration(context, staging, new Map(held.report.lost));
+  const generation = await publishGeneration(context, staging, {
+    lost: new Map(held.report.lost),
+    verification: `The log of run ${held.runId}, which brought it, tells what was verified.`,
+  });
   tell.phase('account');
   const gone = formatCount(held.report.change.deletedFiles);
   const message = `What run ${held.runId} brought was let through by a person; ${gone} files less are served.`;

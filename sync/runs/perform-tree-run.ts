@@ -6,7 +6,8 @@ import { isWhole } from '../../core/mirror.js';
 import { formatBytes, formatCount, formatFiles } from '../../core/units.js';
 import { parseUpstream, type Upstream } from '../../core/upstream.js';
 import { admit, firstBytes } from './admit.js';
-import { quarantinedBecause } from './check-tree.js';
+import { checkOrHeal, quarantineMessage } from './check-or-heal.js';
+import { keepWhatWasVerified, requireKeyrings, type TreeCheck } from './check-tree.js';
 import { heldForAPerson, publishHeld, stillHeld } from './held-tree.js';
 import { prepare, type Staging } from './prepare.js';
 import { probeMarker } from './probe-marker.js';
@@ -60,6 +61,7 @@ async function bringUpToDate(context: TreeRunContext, upstream: Upstream): Promi
   const settled = (await waitForUpstream(context, upstream)) ? await probeMarker(context, upstream) : marker;
 
   tell.phase('admit');
+  requireKeyrings(context);
   await admit(context, await firstBytes(context, upstream));
 
   tell.phase('prepare');
@@ -67,14 +69,17 @@ async function bringUpToDate(context: TreeRunContext, upstream: Upstream): Promi
   context.signal.throwIfAborted();
 
   tell.phase('pull');
-  const pulled = await pullPasses(context, upstream, staging, settled);
-  tallyMarker(context, pulled.marker);
-  const survey = await tallyChanges(context, staging, pulled);
+  const first = await pullPasses(context, upstream, staging, settled);
+  tallyMarker(context, first.marker);
+  let survey = await tallyChanges(context, staging, first);
   if (staging.state === 'fresh' && survey.entries === 0) return nothingCame(context, staging);
 
   tell.phase('verify');
-  const fault = await quarantinedBecause(context, staging);
-  if (fault) return { outcome: 'quarantined', message: fault, generation: null };
+  const { check, pulled } = await checkOrHeal(context, upstream, staging, first);
+  tallyMarker(context, pulled.marker);
+  if (pulled !== first) survey = await tallyChanges(context, staging, pulled);
+  if (check.blocks)
+    return { outcome: 'quarantined', message: quarantineMessage(context, check.fault ?? ''), generation: null };
 
   tell.phase('guard');
   const doubt = heldForAPerson(context, staging, survey.inAll);
@@ -84,10 +89,14 @@ async function bringUpToDate(context: TreeRunContext, upstream: Upstream): Promi
   // still to be cancelled: on a slow disk this takes its time
   await flushTree(staging.root, { env: childMark(context), signal: context.signal });
   tell.phase('publish');
-  const generation = await publishGeneration(context, staging, survey.inAll.lost);
+  const generation = await publishGeneration(context, staging, {
+    lost: survey.inAll.lost,
+    verification: check.sentence,
+  });
+  await keepWhatWasVerified(context, check, generation.id);
 
   tell.phase('account');
-  return { outcome: 'updated', message: updatedSentence(context, pulled), generation: generation.id };
+  return { outcome: 'updated', message: updatedSentence(context, pulled, check), generation: generation.id };
 }
 
 /** Of a run, and of the tree that it publishes, only a marker of the content tells anything. */
@@ -139,10 +148,10 @@ function sizeFrom(live: Generation | null, { addedFiles, deletedFiles, grownByte
   return { totalFiles, totalBytes: Math.max(0, (live?.bytes ?? 0) + grownBytes) };
 }
 
-function updatedSentence({ tally }: TreeRunContext, pulled: Pulled): string {
+function updatedSentence({ tally }: TreeRunContext, pulled: Pulled, check: TreeCheck): string {
   const { transferredFiles, transferredBytes, deletedFiles } = tally.numbers;
   const moved = `${formatFiles(transferredFiles)} (${formatBytes(transferredBytes)}) came`;
   const gone = `${formatCount(deletedFiles)} were deleted`;
   const note = pulled.moving ? ' Upstream kept changing during the pull; the next run looks again.' : '';
-  return `${moved}, ${gone}.${note}`;
+  return `${moved}, ${gone}.${note}${check.fault === null ? '' : ` ${check.sentence}`}`;
 }

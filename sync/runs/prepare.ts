@@ -49,9 +49,11 @@ export async function prepare(context: TreeRunContext): Promise<Staging> {
   store.held.remove(mirror.name);
   await retirePrevious(context);
   if (mirror.publish === 'in-place') {
+    const before = runBefore(context)?.outcome;
     await prepareInPlace(context, root, changes);
-    const unfinished = MIDWAY.has(runBefore(context)?.outcome);
-    return { slot, root, live, changes, base: null, state: live ? 'fresh' : 'continued', unfinished };
+    // its list of changes was of a tree that was not published as a generation, and is gone
+    const state = !live ? 'continued' : before === 'updated' || before === 'unchanged' ? 'fresh' : 'uncertain';
+    return { slot, root, live, changes, base: null, state, unfinished: MIDWAY.has(before) };
   }
   const base = live?.id ?? NO_BASE;
   const known = store.mirrors.staging(mirror.name);

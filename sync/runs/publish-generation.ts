@@ -7,12 +7,12 @@ import type { TreeRunContext } from './run-context.js';
 /**
  * Makes the staging slot the live one. What is about to happen is recorded first, so that a crash at any moment
  * leaves either the old tree or the new one, and the records can be brought in line with whichever it is. `lost` has the
- * bytes of files that only kept generations have from then on, by how many of them.
+ * bytes of files that only kept generations have from then on, by how many of them; `verification` is one sentence.
  */
 export async function publishGeneration(
   context: TreeRunContext,
   staging: Staging,
-  lost: ReadonlyMap<number, number>,
+  { lost, verification }: { lost: ReadonlyMap<number, number>; verification: string },
 ): Promise<Generation> {
   const { mirror, layout, store, trees, run, tally, tell, clock, log } = context;
   const started = clock();
@@ -25,6 +25,7 @@ export async function publishGeneration(
     bytes: tally.numbers.totalBytes,
     markerValue: tally.marker?.value ?? null,
     markerTime: tally.marker?.time ?? null,
+    verification,
     publishedAt: clock(),
     confirmedAt: clock(),
   });

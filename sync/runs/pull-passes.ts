@@ -14,6 +14,8 @@ import { isDiskFull, RunFailure } from './run-failure.js';
 import { upstreamRequest } from './upstream-request.js';
 
 const MOST_PASSES = 3;
+/** Of files that are fetched again, by name. */
+const AGAIN: Stage = { name: 'again', include: [], exclude: [], delete: false, options: [] };
 
 export interface Pulled {
   /** Where in the list of changes those of this run begin, bytes. */
@@ -57,6 +59,16 @@ export async function pullPasses(
   }
 }
 
+/** Fetches the files that `filesFrom` (see PullRequest) names once more into the staging slot. @throws RunFailure */
+export async function pullAgain(
+  context: TreeRunContext,
+  upstream: Upstream,
+  staging: Staging,
+  filesFrom: string,
+): Promise<void> {
+  await pullStage(context, upstream, staging, { stage: AGAIN, index: 0, count: 1, pass: 1, filesFrom, again: true });
+}
+
 interface PassOf {
   readonly pass: number;
   readonly list: FetchedList | null;
@@ -89,7 +101,10 @@ async function pullStages(
   let vanished = false;
   let total = { totalFiles: 0, totalBytes: 0 };
   for (const [index, stage] of stages.entries()) {
-    const result = await pullStage(context, upstream, staging, { stage, index, count: stages.length, pass, filesFrom });
+    const result = await pullStage(context, upstream, staging, {
+      ...{ stage, index, count: stages.length, pass, filesFrom },
+      again: false,
+    });
     // a stage with filters lists a part of the tree only
     if (result.numbers.totalFiles > total.totalFiles) total = result.numbers;
     vanished ||= result.vanished;
@@ -103,10 +118,10 @@ async function pullStage(
   context: TreeRunContext,
   upstream: Upstream,
   staging: Staging,
-  at: { stage: Stage; index: number; count: number; pass: number; filesFrom: string | null },
+  at: { stage: Stage; index: number; count: number; pass: number; filesFrom: string | null; again: boolean },
 ): Promise<Extract<PullResult, { ok: true }>> {
   const { mirror, store, layout, tell, tally, log, run, clock } = context;
-  const { stage, index, count, pass, filesFrom } = at;
+  const { stage, index, count, pass, filesFrom, again } = at;
   log.write(`Pass ${pass}, stage ${stage.name}: pulling from ${upstream.display}`);
   const stageId = store.runs.startStage({ runId: run.id, pass, name: stage.name, startedAt: clock() });
   const share = context.bandwidth.join(upstream);
@@ -118,7 +133,7 @@ async function pullStage(
       env: { ...upstreamRequest(context, upstream).env, ...(await share.environment()) },
       stage,
       destination: staging.root,
-      filesFrom,
+      ...{ filesFrom, again },
       knownFiles: staging.live && staging.live.files > 0 ? staging.live.files : null,
       changes: staging.changes,
       inPlace: mirror.publish === 'in-place',

@@ -64,7 +64,7 @@ describe('millpond status', () => {
     const { folder, engine, store } = await openControlScene();
     store.generations.add({
       ...{ mirror: 'debian', runId: null, slot: 'a', state: 'live', files: 3, bytes: 1_900_000_000_000 },
-      ...{ markerValue: null, markerTime: null, publishedAt: NOW, confirmedAt: NOW },
+      ...{ markerValue: null, markerTime: null, verification: null, publishedAt: NOW, confirmedAt: NOW },
     });
     engine.pause('ubuntu', 'its disk is swapped');
     const { code, stdout } = await command(['status'], { cwd: folder });

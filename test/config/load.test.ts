@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { loadSettings } from '../../config/load.js';
 import type { HttpListen, ListenAddress, Settings } from '../../config/settings.js';
+import { NO_VERIFY_RULE } from '../../core/verify.js';
 import { NO_LIMITS } from '../../core/zone.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
 import { FILE, mirror, parse, problems } from './parsing.js';
@@ -77,6 +78,7 @@ describe('parseSettings', () => {
       stall: 900,
       retry: { attempts: 5, firstBackoff: 60, maxBackoff: 3_600 },
       publish: 'slots',
+      verify: NO_VERIFY_RULE,
       guard: GUARD,
       ...UNMARKED,
       sources: [],
@@ -88,6 +90,7 @@ describe('parseSettings', () => {
     const settings = parse(`
 site: { name: Example, url: "https://mirror.example.edu/", contact: mirror@example.edu }
 data: /srv/millpond
+keyrings: /srv/keys
 statistics: { front_log: nginx.log }
 listen:
   http: ":8080"
@@ -201,6 +204,7 @@ registry:
       stall: 90,
       retry: { attempts: 1, firstBackoff: 1, maxBackoff: 2 },
       publish: 'in-place',
+      verify: NO_VERIFY_RULE,
       guard: { ...GUARD, maxDelete: 0.1 },
       ...UNMARKED,
       marker: { ...MARKER, paths: ['project/trace/master'], parser: 'date-line' },
@@ -287,7 +291,7 @@ mirrors:
     ['mirrors: { m: { upstream: /, schedule: manual } }', 'mirrors.m.upstream: "/" holds the data folder'],
     [
       'concurency: 1',
-      'concurency: unknown key; allowed here: site, data, listen, workers, sync, files, access_log, statistics, grace, zones, proxies, mirrors, registries, ',
+      'concurency: unknown key; allowed here: site, data, keyrings, listen, workers, sync, files, access_log, statistics, grace, zones, proxies, mirrors, registries, ',
     ],
     ['sync: { concurency: 1 }', 'sync.concurency: unknown key; did you mean "concurrency"?'],
     ['hello', '"hello" is not a section of keys'],

@@ -162,7 +162,7 @@ describe('HashAhead', () => {
     const id = ++generation;
     const made = {
       ...{ id, mirror: 'pond', runId: id, slot: live, state: 'live' as const, files: 1, bytes: 1 },
-      ...{ markerValue: null, markerTime: null, publishedAt: 0, confirmedAt: 0 },
+      ...{ markerValue: null, markerTime: null, verification: null, publishedAt: 0, confirmedAt: 0 },
     };
     const former = previous && before ? before : null;
     trees.set('pond', { live: { generation: made, root: layout.slot('pond', live) }, previous: former });

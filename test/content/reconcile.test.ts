@@ -37,6 +37,7 @@ async function scene(): Promise<Scene> {
     add: (slot, state, fields = {}) =>
       store.generations.add({
         ...{ mirror: 'pond', slot, state, runId: 1, files: 7, bytes: 70, markerValue: 'm', markerTime: 1 },
+        verification: null,
         ...{ publishedAt: EARLIER, confirmedAt: EARLIER, ...fields },
       }),
     states: () => Object.fromEntries(store.generations.list('pond', 10).map(({ id, state }) => [id, state])),

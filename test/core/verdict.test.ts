@@ -36,6 +36,7 @@ const LIVE: Generation = {
   bytes: 5000,
   markerValue: 'M7',
   markerTime: NOW - 3 * HOUR,
+  verification: null,
   publishedAt: NOW - 2 * HOUR,
   confirmedAt: NOW - 2 * HOUR,
 };

@@ -14,6 +14,7 @@ import type { Generation } from '../../core/generation.js';
 import type { TreeMirror } from '../../core/mirror.js';
 import type { ImageStatistics } from '../../core/oci/image-statistics.js';
 import type { Run } from '../../core/run.js';
+import { NO_VERIFY_RULE } from '../../core/verify.js';
 import { AccessLog } from '../../server/access-log.js';
 import { createServer, type Server } from '../../server/app.js';
 import type { HashWait } from '../../server/derived/routes.js';
@@ -170,6 +171,7 @@ export function makeMirror(name: string, more: Partial<TreeMirror> = {}): TreeMi
     confirmed: [],
     selection: [],
     protect: [],
+    verify: NO_VERIFY_RULE,
     guard: { maxDelete: 0.5, maxDeleteFiles: null, maxDeleteBytes: null, maxShrink: 0.5, maxTouched: 0.9 },
     keep: null,
     sources: [],
@@ -205,6 +207,7 @@ export function addGeneration(scene: Pick<Scene, 'store'>, mirror: string, more:
     bytes: 3_400_000_000,
     markerValue: null,
     markerTime: null,
+    verification: null,
     publishedAt: NOW - 2 * HOUR,
     confirmedAt: NOW - 10 * MINUTE,
     ...more,

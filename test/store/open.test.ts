@@ -62,6 +62,7 @@ describe('openStore', () => {
       DROP TABLE marker_changes;
       ALTER TABLE mirrors DROP COLUMN made_with;
       DROP TABLE help_checks;
+      ALTER TABLE generations DROP COLUMN verification;
       ALTER TABLE tags DROP COLUMN pushed_at;
       ALTER TABLE tags DROP COLUMN stale_since;
       INSERT INTO repositories (name, origin, created_at) VALUES ('lab/app', 'hosted', 1);

@@ -111,7 +111,7 @@ describe('RunStore', () => {
 describe('GenerationStore', () => {
   const generation = {
     ...({ mirror: 'pond', runId: 3, slot: 'a', state: 'publishing', files: 10, bytes: 2 ** 45 } as const),
-    ...{ markerValue: 'm', markerTime: 100, publishedAt: 200, confirmedAt: 200 },
+    ...{ markerValue: 'm', markerTime: 100, verification: 'Verified.', publishedAt: 200, confirmedAt: 200 },
   };
 
   test('keeps every field', async () => {

@@ -15,6 +15,7 @@ export function pullArguments(request: PullRequest): string[] {
   return [
     // no owners, devices or specials; permissions are normalised, since slots share inodes
     ...(filesFrom === null ? ['--recursive'] : [`--files-from=${filesFrom}`, '--from0', '--no-recursive']),
+    ...(request.again ? ['--checksum'] : []),
     ...['--links', '--times', '--perms', '--chmod=D755,F644', '--hard-links', '--safe-links'],
     '--modify-window=-1', // nanoseconds: a file of the same size may be replaced within one second
     ...(inPlace ? ['--delay-updates', `--temp-dir=${temporary}`] : [`--partial-dir=${PARTIAL_FOLDER}`]),

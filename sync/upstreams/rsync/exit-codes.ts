@@ -54,6 +54,16 @@ const SPEAKING_WORDS: readonly { words: RegExp; failure: FailureClass; text: str
 /** Exit code 24: files vanished at upstream while they were being read; all others came. */
 export const VANISHED = 24;
 
+/** Exit code 23, "partial transfer". */
+const MISSING = 23;
+
+/** Whether rsync ended only because files that were named are not at upstream. */
+export function isMissing({ code, stderr }: Pick<ChildEnd, 'code' | 'stderr'>): boolean {
+  const faults = stderr.split('\n').filter((line) => /^rsync: .* failed: /.test(line));
+  const isAbsence = (line: string): boolean => /No such file or directory|Not a directory/.test(line);
+  return code === MISSING && faults.length > 0 && faults.every(isAbsence);
+}
+
 /** The class of a failed end and one sentence about it, with the line of stderr that says most. */
 export function failureOf(end: ChildEnd): { failure: FailureClass; message: string } {
   if (end.code === null)

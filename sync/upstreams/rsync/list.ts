@@ -1,8 +1,8 @@
 import type { ListedFile, ListRequest, ListResult } from '../tree-upstream.js';
 import { listArguments } from './arguments.js';
-import { failureOf } from './exit-codes.js';
+import { failureOf, isMissing } from './exit-codes.js';
 import { lineSplitter } from './output.js';
-import { isMissing, PROBE_TIMEOUT_MS } from './probe.js';
+import { PROBE_TIMEOUT_MS } from './probe.js';
 import { runRsync } from './rsync.js';
 
 const MOST_FILES = 100;
@@ -21,7 +21,7 @@ export async function list(request: ListRequest): Promise<ListResult> {
     const message = `Upstream did not list its files: ${end.endedBecause}.`;
     return { ok: false, failure: 'timeout', message, exitCode: end.code };
   }
-  if (end.code === 0 || isMissing(end.code, end.stderr)) return { ok: true, files };
+  if (end.code === 0 || isMissing(end)) return { ok: true, files };
   return { ok: false, ...failureOf(end), exitCode: end.code };
 }
 

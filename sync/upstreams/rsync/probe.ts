@@ -4,7 +4,7 @@ import { systemCode } from '../../../core/errors.js';
 import { LARGEST_MARKER } from '../../../core/marker.js';
 import type { FetchRequest, FetchResult, ProbeRequest, ProbeResult } from '../tree-upstream.js';
 import { fetchArguments } from './arguments.js';
-import { failureOf } from './exit-codes.js';
+import { failureOf, isMissing } from './exit-codes.js';
 import { runRsync } from './rsync.js';
 
 export const PROBE_TIMEOUT_MS = 120_000;
@@ -40,11 +40,6 @@ async function fetchWithin(request: FetchRequest, timeoutMs: number | null): Pro
     return { ok: false, failure: 'timeout', message, exitCode: end.code };
   }
   if (end.code === 0) return { ok: true, found: true };
-  if (isMissing(end.code, end.stderr)) return { ok: true, found: false };
+  if (isMissing(end)) return { ok: true, found: false };
   return { ok: false, ...failureOf(end), exitCode: end.code };
-}
-
-/** Whether rsync found nothing at the path that it was asked for. */
-export function isMissing(code: number | null, stderr: string): boolean {
-  return code === 23 && /No such file or directory|Not a directory/.test(stderr);
 }

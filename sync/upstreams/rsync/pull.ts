@@ -1,7 +1,7 @@
 import type { ChildEnd } from '../../../platform/child.js';
 import type { PullRequest, PullResult } from '../tree-upstream.js';
 import { pullArguments } from './arguments.js';
-import { failureOf, VANISHED } from './exit-codes.js';
+import { failureOf, isMissing, VANISHED } from './exit-codes.js';
 import { addStatistic, isStatistic, lineSplitter, NO_PROGRESS, NO_PULL_NUMBERS, parseProgress } from './output.js';
 import { runRsync } from './rsync.js';
 
@@ -26,7 +26,7 @@ export async function pull(request: PullRequest): Promise<PullResult> {
     onStderr: lineSplitter(request.onLine),
     onActivity: request.onActivity,
   });
-  if (end.code === 0 || end.code === VANISHED)
+  if (end.code === 0 || end.code === VANISHED || (end.code !== null && request.again && isMissing(end)))
     return { ok: true, exitCode: end.code, vanished: end.code === VANISHED, numbers };
   // one that was ended early prints no statistics
   if (!numbers.transferredFiles)

@@ -133,7 +133,13 @@ function slotsIn(folder: string, trees: PublishedTrees): Pick<Site, 'slot' | 'pu
     root: slot(name),
     generation: {
       ...{ id: ++generation, mirror: 'debian', runId: generation, slot: name, state: 'live', files: 1, bytes: 1 },
-      ...{ markerValue: null, markerTime: null, publishedAt: PUBLISHED_AT, confirmedAt: PUBLISHED_AT },
+      ...{
+        markerValue: null,
+        markerTime: null,
+        verification: null,
+        publishedAt: PUBLISHED_AT,
+        confirmedAt: PUBLISHED_AT,
+      },
     },
   });
   return {

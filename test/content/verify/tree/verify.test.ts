@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:f
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { verify } from '../../../../content/verify/tree/verify.js';
+import type { Change } from '../../../../content/change-list.js';
 import { MAX_FINDINGS, type Finding } from '../../../../content/verify/verifier.js';
 import { tempFolder } from '../../../fixtures/temp-folder.js';
 import { writeTree } from '../../../fixtures/tree.js';
@@ -10,13 +11,18 @@ import { bytes } from '../../rsync-copy.js';
 
 const LEADS_OUT = 'is a link that leads out of the tree';
 
-function check(root: string, changed?: readonly string[]): Promise<Finding[]> {
-  const list = changed ? asList(changed) : null;
-  return verify({ root, changed: list, signal: new AbortController().signal });
+async function check(root: string, changed?: readonly string[]): Promise<Pick<Finding, 'path' | 'problem'>[]> {
+  const changes = changed ? () => asList(changed) : null;
+  const { findings } = await verify({ root, changes, signal: new AbortController().signal });
+  return findings.map(({ path, problem, fetchAgain }) => {
+    expect(fetchAgain).toEqual([]);
+    return { path: Buffer.from(path, 'latin1').toString('utf8'), problem };
+  });
 }
 
-async function* asList(paths: readonly string[]): AsyncGenerator<string> {
-  for (const path of paths) yield await Promise.resolve(path);
+async function* asList(paths: readonly string[]): AsyncGenerator<Change> {
+  for (const path of paths)
+    yield await Promise.resolve({ kind: 'other', created: true, attributesOnly: false, size: 0, folder: false, path });
 }
 
 /** A tree with a few files, two levels deep, within a folder that holds something else. */
@@ -165,6 +171,6 @@ describe('verify of what else is in a tree', () => {
   test('ends with the reason of its signal', async () => {
     const root = await tree();
     const signal = AbortSignal.abort(new Error('enough'));
-    await expect(verify({ root, changed: null, signal })).rejects.toThrow('enough');
+    await expect(verify({ root, changes: null, signal })).rejects.toThrow('enough');
   });
 });

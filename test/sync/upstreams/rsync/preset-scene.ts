@@ -41,6 +41,7 @@ export async function scene(): Promise<Scene> {
           changes: join(folder, 'changes'),
           knownFiles: null,
           filesFrom: null,
+          again: false,
           bandwidth: null,
           env: {},
           knownHosts: '/none',

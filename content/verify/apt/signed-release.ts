@@ -1,0 +1,115 @@
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { systemCode } from '../../../core/errors.js';
+import { bytePath } from '../../byte-path.js';
+import { inFolder } from '../named-path.js';
+import { verifySignature, type SignatureResult } from '../openpgp.js';
+import { IndexFault } from '../references.js';
+import type { Finding, VerifyRequest } from '../verifier.js';
+import { LARGEST_RELEASE } from './find-suites.js';
+import { parseRelease, type Release } from './release.js';
+
+/** The Release file of a suite, as far as it can be trusted. */
+export interface SignedRelease {
+  /** The file that holds it: `InRelease` or `Release`, below the root. */
+  readonly path: string;
+  /** Null where something was found that forbids to read on. */
+  readonly release: Release | null;
+  readonly findings: readonly Finding[];
+}
+
+/** All that makes a suite signed; what upstream replaces one by one, so that all may have to be fetched again. */
+const NAMES = ['InRelease', 'Release', 'Release.gpg'] as const;
+
+/**
+ * Verifies the signatures of the suite in `folder`, and reads what they sign: `InRelease`, else `Release` with
+ * `Release.gpg`; where all are there, all must be good and say the same. Time is held only against what is new: whoever
+ * has the published suite is told by apt already, and the other suites must go on.
+ */
+export async function signedRelease(request: VerifyRequest, folder: string): Promise<SignedRelease> {
+  const findings: Finding[] = [];
+  const all = NAMES.map((name) => inFolder(folder, name));
+  const find = (path: string, problem: string, fetchAgain: readonly string[] = all): void =>
+    void findings.push({ path, problem, fetchAgain });
+  const [inRelease, release, signature] = await Promise.all(all.map((path) => readSmall(request.root, path)));
+  const [inReleasePath = '', releasePath = '', signaturePath = ''] = all;
+  const path = inRelease ? inReleasePath : releasePath;
+  if (inRelease === 'too large' || release === 'too large' || signature === 'too large') {
+    find(path, `or its signature has more than ${LARGEST_RELEASE} bytes`, []);
+    return { path, release: null, findings };
+  }
+  const judge = async (at: string, signed: Buffer, detached: Buffer | null): Promise<Buffer | null> => {
+    const { content, expired, problem } = await verified(request, signed, detached);
+    if (problem !== null && !(expired && (await isPublished(request, at)))) find(at, problem);
+    return content;
+  };
+  const inner = inRelease ? await judge(inReleasePath, inRelease, null) : null;
+  const outer = release && signature ? await judge(signaturePath, release, signature) : (release ?? null);
+  if (!inRelease && release && !signature) find(path, 'is not signed: there is neither InRelease nor Release.gpg', all);
+  if (inner && outer && !isSameText(inner, outer)) find(inReleasePath, `and "Release" beside it differ`);
+  const content = inner ?? (inRelease ? null : outer);
+  if (!content || findings.length > 0) return { path, release: null, findings };
+  try {
+    const parsed = parseRelease(content, folder);
+    if (parsed.validUntil !== null && parsed.validUntil < request.clock() && !(await isPublished(request, path)))
+      find(path, `was valid until ${new Date(parsed.validUntil).toISOString().slice(0, 16)}Z: upstream is too old`);
+    return { path, release: findings.length > 0 ? null : parsed, findings };
+  } catch (error) {
+    if (!(error instanceof IndexFault)) throw error;
+    find(path, error.problem);
+    return { path, release: null, findings };
+  }
+}
+
+/** What the published suite in `folder` names, which was verified when it was published; null where there is none. */
+export async function publishedRelease({ published }: VerifyRequest, folder: string): Promise<Release | null> {
+  if (published === null) return null;
+  for (const name of ['InRelease', 'Release']) {
+    const content = await readSmall(published, inFolder(folder, name));
+    if (content === null) continue;
+    try {
+      return content === 'too large' ? null : parseRelease(content, folder);
+    } catch (error) {
+      if (!(error instanceof IndexFault)) throw error;
+      return null;
+    }
+  }
+  return null;
+}
+
+function verified(
+  { keyrings, records, env, signal }: VerifyRequest,
+  signed: Buffer,
+  detached: Buffer | null,
+): Promise<SignatureResult> {
+  return verifySignature(signed, detached, { keyrings, work: join(records, 'gpgv'), env, signal });
+}
+
+/** Whether clients have this very file already. */
+async function isPublished({ root, published }: VerifyRequest, path: string): Promise<boolean> {
+  if (published === null) return false;
+  const [here, there] = [await readSmall(root, path), await readSmall(published, path)];
+  return Buffer.isBuffer(here) && Buffer.isBuffer(there) && here.equals(there);
+}
+
+async function readSmall(root: string, path: string): Promise<Buffer | 'too large' | null> {
+  const file = bytePath(root, path);
+  try {
+    const found = await stat(file);
+    if (!found.isFile()) return null;
+    return found.size > LARGEST_RELEASE ? 'too large' : await readFile(file);
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return null;
+    throw error;
+  }
+}
+
+/** What is clearsigned has lost blanks at the ends of its lines (RFC 9580 section 7.2), and may have lost empty lines. */
+function isSameText(one: Buffer, other: Buffer): boolean {
+  const plain = (text: Buffer): string =>
+    text
+      .toString('latin1')
+      .replaceAll(/[ \t\r]+$/gm, '')
+      .trim();
+  return plain(one) === plain(other);
+}
