@@ -66,7 +66,7 @@ export interface PullRequest extends UpstreamRequest {
   /** File of paths, a NUL behind each, which alone are fetched; null is all. Then nothing is deleted. */
   readonly filesFrom: string | null;
   /** Those files are fetched whatever their size and time say, and some may be missing at upstream. */
-  readonly again: boolean;
+  readonly again?: boolean;
   /** Files of the published tree, about as many as upstream has; null where that is not known. */
   readonly knownFiles: number | null;
   /** File that the itemised changes are appended to. */

@@ -26,7 +26,7 @@ export async function pull(request: PullRequest): Promise<PullResult> {
     onStderr: lineSplitter(request.onLine),
     onActivity: request.onActivity,
   });
-  if (end.code === 0 || end.code === VANISHED || (end.code !== null && request.again && isMissing(end)))
+  if (end.code === 0 || end.code === VANISHED || (end.code !== null && request.again === true && isMissing(end)))
     return { ok: true, exitCode: end.code, vanished: end.code === VANISHED, numbers };
   // one that was ended early prints no statistics
   if (!numbers.transferredFiles)

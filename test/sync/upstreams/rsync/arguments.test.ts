@@ -22,7 +22,6 @@ function request(url: string, fields: Partial<PullRequest> & { config?: Partial<
     knownHosts: '/data/run/known_hosts',
     onLine: () => undefined,
     stage: STAGE,
-    again: false,
     destination: '/data/slots/a',
     temporary: '/data/partial',
     changes: '/data/changes/a',

@@ -41,7 +41,6 @@ export async function scene(): Promise<Scene> {
           changes: join(folder, 'changes'),
           knownFiles: null,
           filesFrom: null,
-          again: false,
           bandwidth: null,
           env: {},
           knownHosts: '/none',

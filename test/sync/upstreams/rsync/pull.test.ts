@@ -37,7 +37,6 @@ async function place(): Promise<Place> {
       env: { MILLPOND_CHILD_OF: folder },
       knownHosts: join(folder, 'known_hosts'),
       onLine: (line) => void lines.push(line),
-      again: false,
       stage: { name: 'all', include: [], exclude: [], delete: true, options: [] },
       destination: at.slot,
       temporary: at.partial,
