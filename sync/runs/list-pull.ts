@@ -93,8 +93,9 @@ export function stageOfList({ stages }: TreeMirror): Stage {
  * A generation, and the choice of files that it is made with: after another choice, or a rollback, a list of what has
  * changed upstream does not tell what is missing.
  */
-export function madeWith({ stages, exclude, fileList, trace }: TreeMirror, { id }: Pick<Generation, 'id'>): string {
-  const choice = JSON.stringify([stages, exclude, fileList, trace]);
+export function madeWith(mirror: TreeMirror, { id }: Pick<Generation, 'id'>): string {
+  const { stages, exclude, selection, fileList, trace } = mirror;
+  const choice = JSON.stringify([stages, exclude, selection, fileList, trace]);
   return `${id} ${createHash('sha256').update(choice).digest('hex')}`;
 }
 

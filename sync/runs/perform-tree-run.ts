@@ -9,6 +9,7 @@ import { admit, firstBytes } from './admit.js';
 import { checkOrHeal, quarantineMessage } from './check-or-heal.js';
 import { keepWhatWasVerified, requireKeyrings, type TreeCheck } from './check-tree.js';
 import { heldForAPerson, publishHeld, stillHeld } from './held-tree.js';
+import { madeWith } from './list-pull.js';
 import { prepare, type Staging } from './prepare.js';
 import { probeMarker } from './probe-marker.js';
 import { publishGeneration } from './publish-generation.js';
@@ -106,7 +107,14 @@ function tallyMarker({ mirror, tally }: TreeRunContext, marker: Marker | null): 
 
 function isPublished({ run, mirror, store }: TreeRunContext, marker: string): boolean {
   if (run.force || mirror.marker?.meaning !== 'content') return false;
-  return store.generations.live(mirror.name)?.markerValue === marker;
+  const live = store.generations.live(mirror.name);
+  return live?.markerValue === marker && isMadeAlike(store, mirror, live);
+}
+
+/** Whether the tree holds what the configuration chooses now. Of trees from before this was recorded, nothing is known. */
+function isMadeAlike(store: TreeRunContext['store'], mirror: TreeRunContext['mirror'], live: Generation): boolean {
+  const known = store.mirrors.madeWith(mirror.name);
+  return known === null || known === madeWith(mirror, live);
 }
 
 /** The published tree is equal to upstream: nothing is published, and the page may say since when it is known. */
@@ -119,6 +127,7 @@ function unchanged({ store, mirror, tally, clock }: TreeRunContext, message: str
 function nothingCame(context: TreeRunContext, { live }: Staging): RunResult {
   const { store, mirror } = context;
   if (live && mirror.publish === 'slots') store.mirrors.setStaging(mirror.name, { base: live.id, state: 'fresh' });
+  if (live) store.mirrors.setMadeWith(mirror.name, madeWith(mirror, live));
   return unchanged(context, 'Upstream has nothing that we lack.');
 }
 

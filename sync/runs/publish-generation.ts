@@ -51,7 +51,7 @@ function recordSwitch(
     store.mirrors.setStaging(mirror.name, null);
     store.held.remove(mirror.name);
     store.kept.lose(mirror.name, lost);
-    if (mirror.fileList !== null) store.mirrors.setMadeWith(mirror.name, madeWith(mirror, made));
+    store.mirrors.setMadeWith(mirror.name, madeWith(mirror, made));
   });
   trees.set(mirror.name, {
     live: { generation: { ...made, state: 'live' }, root: staging.root },
