@@ -190,6 +190,24 @@ test('all is compared again by force, with other filters, after a rollback and w
   expect(existsSync(join(here.live(), LIST))).toBe(true);
 });
 
+test('all is compared after a killed run, which may have left what no list names', async () => {
+  const here = await scene();
+  await here.sync();
+  writeTree(here.up, { 'a/seven.rpm': '7' });
+  writeList(here.up);
+  await here.sync();
+  const { store, layout } = here.millpond;
+  const base = store.generations.live('pond')?.id ?? 0;
+  await here.sync(); // makes the other slot equal
+  writeTree(layout.slot('pond', 'a'), { 'a/left.rpm': 'x' });
+  store.mirrors.setStaging('pond', { base, state: 'uncertain' });
+  writeTree(here.up, { 'a/eight.rpm': '8' });
+  writeList(here.up);
+  const run = await here.sync();
+  expect([run.outcome, ...stages(here, run)]).toEqual(['updated', 'all']);
+  expect(snapshot(here.live())).toEqual(snapshot(here.up));
+});
+
 test('a list removes nothing that lies behind a link', async () => {
   const here = await scene();
   await here.sync();
