@@ -1,37 +1,17 @@
-import {
-  existsSync,
-  lstatSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import type { TreeMirror } from '../../core/mirror.js';
 import type { Run } from '../../core/run.js';
 import { startEngine, testMarker, testMirror, testSettings, type TestEngine } from '../fixtures/engine.js';
+import { writeList as writeListAs } from '../fixtures/file-list.js';
 import { startDaemon } from '../fixtures/rsync-daemon.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
 import { snapshot, writeTree } from '../fixtures/tree.js';
 
 const LIST = 'fullfiletimelist-pond';
 
-/** Writes the list of a tree as create-filelist does. */
-function writeList(up: string, extra: readonly string[] = []): void {
-  const entries = readdirSync(up, { recursive: true, encoding: 'utf8' })
-    .filter((path) => path !== LIST)
-    .sort()
-    .map((path) => {
-      const found = lstatSync(join(up, path));
-      const kind = found.isDirectory() ? 'd' : found.isSymbolicLink() ? 'l' : 'f';
-      return `${Math.floor(found.ctimeMs)}\t${kind}\t${found.size}\t${path}`;
-    });
-  const lines = ['[Version]', '2', '', '[Files]', ...entries, ...extra, '', '[Checksums SHA1]', '', '[End]'];
-  writeFileSync(join(up, LIST), `${lines.join('\n')}\n`);
-}
+const writeList = (up: string, extra?: readonly string[]): void => writeListAs(up, LIST, extra);
 
 interface Scene {
   readonly up: string;
