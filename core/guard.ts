@@ -67,7 +67,7 @@ function brokenByDeletions(change: TreeChange, limits: GuardLimits): BrokenLimit
     broken.push({
       ...{ rule: 'max_delete', measured: percent(share), limit: percent(maxDelete) },
       sentence:
-        `Upstream removed ${deletedFiles} of ${publishedFiles} files (${percent(share)}), more than the ` +
+        `Upstream removed ${formatCount(deletedFiles)} of ${formatFiles(publishedFiles)} (${percent(share)}), more than the ` +
         `${percent(maxDelete)} that are allowed.`,
     });
   if (maxDeleteFiles !== null && deletedFiles > maxDeleteFiles)
@@ -98,8 +98,8 @@ function touchedTooMuch({ publishedFiles, touchedFiles }: TreeChange, { maxTouch
   const share = touchedFiles / publishedFiles;
   if (touchedFiles < FEWEST_TOUCHED || share <= maxTouched) return [];
   const sentence =
-    `Upstream replaced or touched ${touchedFiles} of ${publishedFiles} files (${percent(share)}), more than the ` +
-    `${percent(maxTouched)} that are allowed.`;
+    `Upstream replaced or touched ${formatCount(touchedFiles)} of ${formatFiles(publishedFiles)} (${percent(share)}), ` +
+    `more than the ${percent(maxTouched)} that are allowed.`;
   return [{ rule: 'max_touched', measured: percent(share), limit: percent(maxTouched), sentence }];
 }
 

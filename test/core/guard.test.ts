@@ -19,7 +19,7 @@ describe('brokenLimits', () => {
     expect(limits).toEqual([
       {
         ...{ rule: 'max_delete', measured: '10.1 %', limit: '10 %' },
-        sentence: 'Upstream removed 101 of 1000 files (10.1 %), more than the 10 % that are allowed.',
+        sentence: 'Upstream removed 101 of 1,000 files (10.1 %), more than the 10 % that are allowed.',
       },
     ]);
   });
