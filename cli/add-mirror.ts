@@ -1,5 +1,6 @@
 import { readFile, realpath } from 'node:fs/promises';
 import { withMirror } from '../config/add-mirror.js';
+import { keyringRemedy, missingKeyrings } from '../config/keyrings.js';
 import { parseSettings } from '../config/load.js';
 import { findPreset, type Preset } from '../config/presets.js';
 import { country as countryProblem, value as choiceProblem } from '../config/preset-problems.js';
@@ -72,8 +73,12 @@ export async function addFromPreset(
     throw new MillpondError('refused', 'nothing was written', { hint: 'Say yes, or give --yes.' });
   const whole = preset.confirm.length > 0 ? { ...entry, confirmed: preset.confirm } : entry;
   const text = withMirror(before, name, whole);
-  parseSettings(text, file);
+  const added = parseSettings(text, file).mirrors.get(name);
   write(file, text);
+  for (const keyring of added ? missingKeyrings(added) : [])
+    context.note(
+      `Its trees are verified with the keyring "${keyring.name}", which is not here. ${keyringRemedy(keyring)}`,
+    );
   const next = 'millpond check looks whether it answers, millpond reload begins with it';
   await context.print({ file, name, entry: whole }, () => `Added "${name}" to ${file}: ${next}.`);
 }

@@ -161,6 +161,14 @@ describe('millpond add', () => {
     expect(await readFile(file, 'utf8')).toBe(BEFORE);
   });
 
+  it('tells of keys that have to be there before anything is published', async () => {
+    const { code, stderr } = await add(['raspbian', '--yes']);
+    expect(code).toBe(0);
+    expect(stderr).toContain(
+      'verified with the keyring "raspbian-archive-keyring.gpg", which is not here. Get it from the',
+    );
+  });
+
   it('follows a link to the file that it stands for', async () => {
     const cwd = await tempFolder();
     await writeFile(join(cwd, 'real.yaml'), BEFORE);
