@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import { benchImages, IMAGES_PARTS } from './images.js';
 import { benchServe, SERVE_ROWS } from './serve.js';
 import { benchSoak } from './soak.js';
+import { benchStatus } from './status.js';
 import { benchSync } from './sync.js';
 import { benchVerify } from './verify.js';
 
@@ -29,6 +30,14 @@ program
   .option('--quick', 'smaller files, one short run of each')
   .option('--json', 'JSON lines only')
   .action(benchServe);
+program
+  .command('status')
+  .description('/status and its twins for programs, with many mirrors and a long history')
+  .option('--mirrors <n>', 'mirrors', Number, 500)
+  .option('--runs <n>', 'runs in the database', Number, 1_000_000)
+  .option('--repeat <n>', 'requests of each kind', Number, 50)
+  .option('--json', 'JSON lines only')
+  .action(benchStatus);
 program
   .command('soak')
   .description('publishes every second while clients of many kinds ask: what is answered, and what is held in the end')

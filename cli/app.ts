@@ -14,8 +14,10 @@ import { createControlHandler } from '../server/control.js';
 import { followFrontLog, type FrontLogParts } from '../server/front/front-log.js';
 import { countTransfers } from '../server/rsync-daemon/count-transfers.js';
 import { RsyncDaemon, type RsyncDaemonParts } from '../server/rsync-daemon/rsync-daemon.js';
+import { StateHistory, type StateHistoryOptions } from '../server/state-history.js';
 import { StatisticsKeeper, type KeeperOptions } from '../server/statistics/keeper.js';
 import { Statistics } from '../server/statistics/statistics.js';
+import { StatusBoard } from '../server/status-board.js';
 import { lockDataFolder } from '../store/lock.js';
 import { openStore } from '../store/open.js';
 import { SyncEngine, type SyncEngineOptions } from '../sync/engine.js';
@@ -81,9 +83,11 @@ async function start(options: AppOptions, undo: Undo): Promise<App> {
   const guides = openGuides({ settings: () => settings, trees, log }, undo);
   const rsync = openRsyncDaemon({ settings: () => settings, layout, trees, log, clock }, statistics.counts, undo);
 
+  const board = new StatusBoard({ settings: () => settings, store, engine, clock });
+  const states = openStates({ store, engine, board, clock, log }, undo);
   let ready = false;
   const serverDeps = {
-    ...{ settings: () => settings, store, engine, trees, layout, clock, log, version: packageVersion() },
+    ...{ settings: () => settings, store, engine, board, trees, layout, clock, log, version: packageVersion() },
     hashes: hashes.parts,
     ...{ images: images.parts, imageStatistics: images.statistics, imagePulls: images.pulls },
     ...{ statistics: statistics.counts, accessLog: statistics.accessLog },
@@ -111,14 +115,27 @@ async function start(options: AppOptions, undo: Undo): Promise<App> {
     createControlHandler({ ...serverDeps, engine, reload, workers: serving.pool, imageControls: images.controls }),
   );
   undo.push(() => control.stop());
-  for (const part of [engine, markers, images, hashes.ahead, guides]) part.start();
+  for (const part of [engine, states, markers, images, hashes.ahead, guides]) part.start();
   ready = true;
 
   const reopenLogs = (): void => {
     statistics.accessLog.reopen();
     serving.pool?.tell({ kind: 'reopen' });
   };
-  const parts = { serving, rsync, frontLog, engine, markers, control, images, hashes, guides, statistics, disk };
+  const parts = {
+    serving,
+    rsync,
+    frontLog,
+    engine,
+    states,
+    markers,
+    control,
+    images,
+    hashes,
+    guides,
+    statistics,
+    disk,
+  };
   const stop = stopper(parts, () => {
     ready = false;
     return settings.grace * 1000;
@@ -133,6 +150,7 @@ interface Stoppable {
   readonly frontLog: { stop(): Promise<void> };
   readonly engine: SyncEngine;
   readonly markers: MarkerWatch;
+  readonly states: { stop(): void };
   readonly control: { stop(): Promise<void> };
   readonly images: { stop(): Promise<void> };
   readonly hashes: { stop(): Promise<void> };
@@ -145,10 +163,12 @@ interface Stoppable {
 function stopper(parts: Stoppable, begin: () => number): () => Promise<void> {
   let stopping: Promise<void> | undefined;
   async function stop(): Promise<void> {
-    const { serving, rsync, frontLog, engine, markers, control, images, hashes, guides, statistics, disk } = parts;
+    const { serving, rsync, frontLog, engine, states, markers, control, images, hashes, guides, statistics, disk } =
+      parts;
     const graceMs = begin();
     serving.server.stop();
     await Promise.all([serving.stop(graceMs), rsync.close(graceMs), engine.stop(), markers.stop()]);
+    states.stop();
     await frontLog.stop();
     await control.stop();
     await images.stop();
@@ -197,6 +217,13 @@ function openEngine(parts: Omit<SyncEngineOptions, 'random'>, undo: Undo): SyncE
   const engine = new SyncEngine({ ...parts, random: Math.random });
   undo.push(() => engine.stop());
   return engine;
+}
+
+/** What writes down in which state each mirror was when. */
+function openStates(parts: StateHistoryOptions, undo: Undo): StateHistory {
+  const states = new StateHistory(parts);
+  undo.push(() => states.stop());
+  return states;
 }
 
 /** What computes hashes of published files: for clients that ask, and ahead for large files. */

@@ -120,6 +120,9 @@ export const mirror = field
     ssh_port: field.whole(1, 65_535, { description: 'Port of ssh upstreams.' }).optional(),
     password: password.optional(),
     ...target.rhythm,
+    frozen: z.boolean().prefault(false).meta({
+      description: 'Upstream changes it no more: an archive, which is never late.',
+    }),
     stages,
     exclude: field
       .textList(

@@ -7,12 +7,13 @@ import { imageConflicts } from './image-conflicts.js';
 import { listenProblems, resolveListen } from './listen-schema.js';
 import { resolveMarkers } from './marker-schema.js';
 import { stageName, type RawMirror, type RawStage } from './mirror-schema.js';
+import type { RawMirrorz } from './mirrorz-schema.js';
 import { findPreset } from './presets.js';
 import { resolvePace } from './pace-schema.js';
 import type { Problem } from './problems.js';
 import { resolveImages } from './resolve-images.js';
 import type { RawSettings } from './schema.js';
-import type { Settings } from './settings.js';
+import type { MirrorzSite, Settings } from './settings.js';
 import { resolveTarget } from './target-schema.js';
 import { selectionRules } from './use-preset.js';
 import { resolveTrace } from './trace-schema.js';
@@ -74,7 +75,12 @@ export function resolveSettings(raw: RawSettings, file: string): Settings {
   );
   return {
     file,
-    site: { name: site.name, url: site.url ?? null, contact: site.contact ?? null },
+    site: {
+      name: site.name,
+      url: site.url ?? null,
+      contact: site.contact ?? null,
+      mirrorz: resolveMirrorz(site.mirrorz),
+    },
     data: resolve(dirname(file), raw.data),
     listen: resolveListen(raw.listen, file),
     workers: raw.workers === 'auto' ? availableParallelism() : raw.workers,
@@ -94,6 +100,16 @@ export function resolveSettings(raw: RawSettings, file: string): Settings {
     mirrors: new Map(mirrors),
     ...resolveImages(raw, file),
     grace: raw.grace,
+  };
+}
+
+function resolveMirrorz(raw: RawMirrorz | undefined): MirrorzSite | null {
+  if (!raw) return null;
+  const { abbr, logo, logo_dark: logoDark, homepage, issues, requests, group, note, big, families, names } = raw;
+  return {
+    ...{ abbr, logo: logo ?? null, logoDark: logoDark ?? null, homepage: homepage ?? null, issues: issues ?? null },
+    ...{ requests: requests ?? null, group: group ?? null, note: note ?? null, big: big ?? null },
+    ...{ families: [...new Set(families)], names: new Map(Object.entries(names)) },
   };
 }
 
@@ -118,6 +134,7 @@ function resolveMirror(
     exclude: raw.exclude,
     selection: preset ? selectionRules(preset, raw.select ?? {}) : [],
     protect: raw.protect,
+    frozen: raw.frozen,
     publish: raw.publish,
     verify: resolveVerify(raw.verify, resolve(dirname(file), keyrings)),
     guard: resolveGuard(raw.guard),

@@ -6,6 +6,7 @@ import { files } from './files-schema.js';
 import { images } from './image-schema.js';
 import { listen } from './listen-schema.js';
 import { mirrors } from './mirror-schema.js';
+import { mirrorz } from './mirrorz-schema.js';
 import { proxies } from './proxies.js';
 import { ownRegistry, registries } from './registry-schema.js';
 import { zones } from './zones.js';
@@ -22,6 +23,7 @@ const site = field
     contact: field
       .text({ description: 'Whom to write to about this server.', examples: ['mirror@example.edu'] })
       .optional(),
+    mirrorz,
   })
   .prefault({})
   .meta({ description: 'Who runs this server.' });

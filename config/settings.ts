@@ -12,6 +12,8 @@ export interface Settings {
     /** Public address without a trailing slash, or null when the operator gave none. */
     readonly url: string | null;
     readonly contact: string | null;
+    /** Null where this server takes no part in MirrorZ. */
+    readonly mirrorz: MirrorzSite | null;
   };
   /** Absolute path of the data folder. */
   readonly data: string;
@@ -36,6 +38,23 @@ export interface Settings {
   readonly registry: RegistrySettings;
   /** Seconds that running downloads get to finish when the program is stopped. */
   readonly grace: number;
+}
+
+/** What MirrorZ shows of this server. Addresses are whole, null where there is none. */
+export interface MirrorzSite {
+  readonly abbr: string;
+  readonly logo: string | null;
+  readonly logoDark: string | null;
+  readonly homepage: string | null;
+  readonly issues: string | null;
+  readonly requests: string | null;
+  readonly group: string | null;
+  readonly note: string | null;
+  /** Path of a large file on this server. */
+  readonly big: string | null;
+  readonly families: readonly ('v4' | 'v6')[];
+  /** Names of mirrors there, by their names here. */
+  readonly names: ReadonlyMap<string, string>;
 }
 
 export interface ListenSettings {

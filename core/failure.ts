@@ -2,9 +2,11 @@
 export type FailureClass =
   | 'connect' // upstream cannot be reached, or breaks off
   | 'dns'
+  | 'tls' // the certificate of upstream is not trusted, expired or for another name
   | 'refused' // upstream answers and says no: access, password, no such module, too many connections
   | 'partial' // some files did not come
   | 'updating' // upstream is in the middle of an update, and stays so
+  | 'checksum' // what came is not what was sent
   | 'timeout' // over the time limit, or no byte for too long
   | 'disk-full'
   | 'local' // this machine: permissions, missing program, unusable option
@@ -20,9 +22,11 @@ export interface FailureRule {
 export const FAILURE_RULES: Readonly<Record<FailureClass, FailureRule>> = {
   connect: { retry: true, backoffFactor: 4 },
   dns: { retry: true, backoffFactor: 4 },
+  tls: { retry: true, backoffFactor: 4 },
   refused: { retry: true, backoffFactor: 4 },
   partial: { retry: true, backoffFactor: 1 },
   updating: { retry: true, backoffFactor: 4 },
+  checksum: { retry: true, backoffFactor: 1 },
   timeout: { retry: true, backoffFactor: 2 },
   'disk-full': { retry: false, backoffFactor: 1 },
   local: { retry: false, backoffFactor: 1 },

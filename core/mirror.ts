@@ -10,7 +10,7 @@ export const RESERVED_NAMES: ReadonlySet<string> = new Set([
   ...['status', 'help', 'get', 'p', 'f', 'verify', 'check', 'news', 'incidents', 'stats', 'network', 'request'],
   ...['about', 'policies', 'feeds', 'api', 'v2', 'git', 'tuf', 'static', 'login', 'me', 'ops', 'images', 'metrics'],
   ...['healthz', 'readyz', 'assets', 'robots.txt', 'favicon.ico', 'mirrorz.json', 'status.json', 'status.txt'],
-  ...['stats.json', 'stats.csv', 'check.json', 'check.txt', 'help.json', 'get.json'],
+  ...['stats.json', 'stats.csv', 'check.json', 'check.txt', 'help.json', 'get.json', 'lug'],
   // of /status/disk
   ...['disk', 'disk.json'],
 ]);
@@ -135,6 +135,8 @@ export interface TreeMirror extends SyncTarget {
   readonly selection: readonly SelectionRule[];
   /** rsync patterns of what is never deleted although upstream does not have it. */
   readonly protect: readonly string[];
+  /** Upstream changes it no more. */
+  readonly frozen: boolean;
   readonly publish: 'slots' | 'in-place';
   readonly marker: MarkerRule | null;
   readonly verify: VerifyRule;

@@ -1,7 +1,7 @@
 import type { FailureClass } from './failure.js';
 import type { RunPhase } from './run.js';
 
-/** The state of a mirror in one word, in the order in which the words are decided. */
+/** The state of a mirror in one word. */
 export type VerdictWord =
   | 'paused'
   | 'held'
@@ -17,7 +17,10 @@ export type VerdictWord =
   | 'late'
   | 'behind'
   | 'upstream-idle'
-  | 'current';
+  | 'current'
+  | 'frozen'
+  | 'cache'
+  | 'proxy';
 
 export interface VerdictSign {
   /** Shown before the word, so that colour is never the only sign. */
@@ -43,6 +46,9 @@ export const VERDICT_SIGNS: Readonly<Record<VerdictWord, VerdictSign>> = {
   queued: { shape: '◐', tone: 'active', label: 'queued', attention: null },
   running: { shape: '◐', tone: 'active', label: 'fetching', attention: null },
   'upstream-idle': { shape: '◇', tone: 'good', label: 'upstream idle', attention: null },
+  frozen: { shape: '●', tone: 'good', label: 'archive', attention: null },
+  cache: { shape: '●', tone: 'good', label: 'cache', attention: null },
+  proxy: { shape: '●', tone: 'good', label: 'proxy', attention: null },
   current: { shape: '●', tone: 'good', label: 'current', attention: null },
 };
 
@@ -50,8 +56,10 @@ const FAILURE_WORDS: Readonly<Record<FailureClass, string>> = {
   connect: 'the upstream cannot be reached',
   dns: 'the name of the upstream cannot be resolved',
   refused: 'the upstream refuses us',
+  tls: 'the certificate of the upstream cannot be trusted',
   partial: 'some files did not come',
   updating: 'the upstream is in the middle of an update',
+  checksum: 'files came damaged',
   timeout: 'it took too long, or no data came',
   'disk-full': 'our disk is full',
   local: 'this machine is at fault',

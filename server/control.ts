@@ -14,7 +14,8 @@ import { sendEvents, sendLog } from './control-streams.js';
 import { addTokenRoutes } from './control-tokens.js';
 import { problemOf } from './errors.js';
 import { imageStatus, imageStatuses, type ImageStatus } from './image-status.js';
-import { allMirrorStatuses, mirrorStatus, type MirrorStatus, type StatusDeps } from './mirror-status.js';
+import type { MirrorStatus, StatusDeps } from './mirror-status.js';
+import type { StatusBoard } from './status-board.js';
 import type { WorkerPool, WorkerStatus } from './workers/pool.js';
 
 /** What a reload did: the dotted paths of the settings that are different now. */
@@ -43,6 +44,7 @@ export type RunWithStages = Run & { readonly stages: readonly RunStage[] };
 
 export interface ControlDeps extends StatusDeps, Pick<ImageControlDeps, 'imageControls'> {
   readonly engine: Engine;
+  readonly board: StatusBoard;
   readonly layout: Layout;
   readonly log: Pick<Log, 'error'>;
   readonly version: string;
@@ -80,7 +82,8 @@ function addReadingRoutes(app: Express, deps: ControlDeps): void {
   const { store, engine, layout } = deps;
   app.get('/status', (_req, res) => {
     const { file, data } = deps.settings();
-    const [mirrors, images] = [allMirrorStatuses({ ...deps, isForAdministrator: true }), imageStatuses(deps)];
+    const mirrors = [...deps.settings().mirrors.keys()].flatMap((name) => deps.board.forAdministrator(name) ?? []);
+    const images = imageStatuses(deps);
     const { version } = deps;
     const workers = deps.workers?.status ?? [];
     const program = { version, pid: process.pid, configuration: file, data };
@@ -160,7 +163,7 @@ function addActingRoutes(app: Express, deps: ControlDeps): void {
 
 /** Of a tree or of images. */
 function statusOf(deps: ControlDeps, name: string): MirrorStatus | ImageStatus | undefined {
-  return mirrorStatus({ ...deps, isForAdministrator: true }, name) ?? imageStatus(deps, name);
+  return deps.board.forAdministrator(name) ?? imageStatus(deps, name);
 }
 
 /** @throws MillpondError conflict */

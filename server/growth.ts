@@ -8,10 +8,13 @@ export interface Growth {
   readonly since: number | null;
 }
 
+/** What is needed of a generation to tell how the tree grew. */
+export type SizedGeneration = Pick<Generation, 'id' | 'state' | 'bytes' | 'publishedAt'>;
+
 const WEEK_MS = 7 * 24 * 3600 * 1000;
 
 /** Null without an earlier tree to compare with. `generations` are the newest, newest first. */
-export function growthOf(live: Generation, generations: readonly Generation[], now: number): Growth | null {
+export function growthOf(live: SizedGeneration, generations: readonly SizedGeneration[], now: number): Growth | null {
   const published = generations.filter(({ state }) => state !== 'publishing');
   const weekAgo = published.find(({ publishedAt }) => publishedAt <= now - WEEK_MS);
   if (weekAgo) return { bytes: live.bytes - weekAgo.bytes, since: null };

@@ -1,11 +1,15 @@
-import { formatDuration } from '../core/units.js';
+import { countOf, formatDuration } from '../core/units.js';
 import type { MirrorStatus } from './mirror-status.js';
 
 /** What is needed to compare a published tree with its upstream. */
-type Compared = Pick<MirrorStatus, 'published' | 'marker' | 'upstreamMarker' | 'lastGood'>;
+type Compared = Pick<MirrorStatus, 'published' | 'marker' | 'upstreamMarker' | 'lastGood' | 'upstream'>;
 
-/** Seconds by which the published marker is older than the newest one read upstream; undefined when times are missing. */
-export function lagSeconds({ published, upstreamMarker }: Compared): number | undefined {
+/**
+ * Seconds for which upstream has had what the published tree lacks; without that, by which the published marker is older
+ * than the newest one read upstream. Undefined when times are missing.
+ */
+export function lagSeconds({ published, upstreamMarker, upstream }: Compared): number | undefined {
+  if (published && upstream.lagSeconds !== null) return upstream.lagSeconds;
   if (!published?.markerTime || !upstreamMarker?.time) return undefined;
   return Math.max(0, upstreamMarker.time - published.markerTime) / 1000;
 }
@@ -18,5 +22,7 @@ export function lagWords(status: Compared): string {
     return lastGood?.generation && lastGood.generation > published.id ? 'switched back' : 'no marker to compare';
   if (published.markerValue === upstreamMarker.value) return 'not behind';
   const seconds = lagSeconds(status);
-  return seconds ? formatDuration(seconds) : 'a newer one is there';
+  const { updatesBehind } = status.upstream;
+  const updates = updatesBehind ? `, ${countOf(updatesBehind, 'update', 'updates')}` : '';
+  return seconds ? `${formatDuration(seconds)}${updates}` : 'a newer one is there';
 }

@@ -7,8 +7,9 @@ import type { PullTotals } from './oci/pull-counter.js';
 import { addImageMetrics } from './metrics-images.js';
 import { addTrafficMetrics } from './metrics-traffic.js';
 import type { RsyncDaemonView } from './rsync-daemon/rsync-daemon.js';
-import { allMirrorStatuses, type MirrorStatus, type StatusDeps } from './mirror-status.js';
 import { addStorageMetrics } from './metrics-storage.js';
+import type { MirrorStatus, StatusDeps } from './mirror-status.js';
+import type { StatusBoard } from './status-board.js';
 import type { Statistics } from './statistics/statistics.js';
 import type { WorkersView } from './workers/pool.js';
 
@@ -70,6 +71,7 @@ const REPOSITORY_GAUGES: readonly RepositoryGauge[] = [
 export function createMetrics(
   deps: StatusDeps & {
     readonly engine: EngineView;
+    readonly board: StatusBoard;
     readonly version: string;
     readonly log: Pick<Logger, 'warn'>;
     readonly imageStatistics?: ImageStatistics | null;
@@ -143,7 +145,7 @@ function addRsyncMetrics(registry: Registry, view: () => RsyncDaemonView | null)
 }
 
 /** Returns what sets the gauges anew; called once a scrape. */
-function addRepositoryGauges(registry: Registry, deps: StatusDeps): () => void {
+function addRepositoryGauges(registry: Registry, { board }: { readonly board: StatusBoard }): () => void {
   const registers = [registry];
   const labelNames = ['repo'];
   const gauges = REPOSITORY_GAUGES.map(({ name, help }) => new Gauge({ name, help, labelNames, registers }));
@@ -155,7 +157,7 @@ function addRepositoryGauges(registry: Registry, deps: StatusDeps): () => void {
   });
   return () => {
     for (const gauge of [states, ...gauges]) gauge.reset();
-    for (const status of allMirrorStatuses(deps)) {
+    for (const status of board.all()) {
       states.labels(status.name, status.verdict.word).set(1);
       REPOSITORY_GAUGES.forEach(({ value }, index) => {
         const number = value(status);

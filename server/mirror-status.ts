@@ -1,21 +1,28 @@
 import type { Settings } from '../config/settings.js';
-import type { EngineView } from '../core/engine.js';
-import { measureFreshness, type Freshness, type UpstreamReading } from '../core/freshness.js';
+import type { EngineView, MirrorActivity, MirrorState } from '../core/engine.js';
+import {
+  measureFreshness,
+  type Freshness,
+  type MarkerSource,
+  type NewerMarkers,
+  type UpstreamReading,
+} from '../core/freshness.js';
 import type { Generation } from '../core/generation.js';
 import { heldSentence } from '../core/guard.js';
 import type { HeldTree } from '../core/held.js';
 import type { MarkerRule, TreeMirror } from '../core/mirror.js';
-import { opensAt, PACE_WINDOW_MS, type Pace } from '../core/pace.js';
+import { fetchesWithin, opensAt, PACE_WINDOW_MS, type Pace } from '../core/pace.js';
 import { quarantinesInARow, type Run, type RunProgress } from '../core/run.js';
 import { plainSentence, say, moment, type Sentence } from '../core/sentence.js';
 import { parseUpstream } from '../core/upstream.js';
-import { decideVerdict, type Verdict } from '../core/verdict.js';
+import { decideVerdict } from '../core/verdict.js';
+import type { Verdict } from '../core/verdict/facts.js';
 import { VERDICT_SIGNS, type VerdictSign, type VerdictWord } from '../core/verdict-words.js';
 import type { Store } from '../store/open.js';
-import { growthOf, type Growth } from './growth.js';
+import { growthOf, type Growth, type SizedGeneration } from './growth.js';
 import { helpPath } from './help/help.js';
 import { schedulePeriod, scheduleWords } from './schedule-words.js';
-import { scrubberFor, scrubberOf, type Scrub } from './scrub.js';
+import type { Scrub } from './scrub.js';
 
 export interface StatusDeps {
   settings(): Settings;
@@ -23,8 +30,6 @@ export interface StatusDeps {
   readonly engine: EngineView;
   /** Milliseconds since the epoch. */
   clock(): number;
-  /** Whether it is the administrator who asks, who may know the names of all files. */
-  readonly isForAdministrator?: boolean;
 }
 
 /** A sentence as plain text for programs, and in parts for pages that show its moments in their own way. */
@@ -54,7 +59,7 @@ export interface MirrorStatus {
   readonly publish: TreeMirror['publish'];
   /** Path of the upstream's freshness file; null when it has none. */
   readonly marker: string | null;
-  /** The newest marker that a run has read from the upstream. */
+  /** The newest marker that was read from the upstream. */
   readonly upstreamMarker: { readonly value: string; readonly time: number | null } | null;
   /** The tree that the guard holds back, by the run that brought it; null when none waits. */
   readonly held: {
@@ -100,20 +105,6 @@ export const RECENT_RUNS = 30;
 /** Generations that are looked at for growth and for the habits of an upstream. */
 export const RECENT_GENERATIONS = 100;
 
-/** Undefined when no such mirror is configured. Reads memory and SQLite only, never the trees. */
-export function mirrorStatus(deps: StatusDeps, name: string): MirrorStatus | undefined {
-  const settings = deps.settings();
-  const mirror = settings.mirrors.get(name);
-  return mirror && statusOf(deps, mirror, scrubberFor(settings));
-}
-
-/** All configured mirrors, in the order of the configuration. */
-export function allMirrorStatuses(deps: StatusDeps): MirrorStatus[] {
-  const settings = deps.settings();
-  const scrub = scrubberFor(settings);
-  return [...settings.mirrors.values()].map((mirror) => statusOf(deps, mirror, scrub));
-}
-
 /** The run as the public may see it. */
 export function publicRun(run: Run, scrub: Scrub): Run {
   return {
@@ -123,25 +114,89 @@ export function publicRun(run: Run, scrub: Scrub): Run {
   };
 }
 
-function statusOf(deps: StatusDeps, mirror: TreeMirror, scrub: Scrub): MirrorStatus {
-  const { store, engine } = deps;
-  const ofRuns = deps.isForAdministrator === true ? scrub : scrubberOf(deps.settings(), mirror.name, scrub);
-  const ended = store.runs.ended(mirror.name, RECENT_RUNS).map((run) => publicRun(run, ofRuns));
-  const good = store.runs.lastGood(mirror.name);
-  const lastGood = good ? publicRun(good, ofRuns) : null;
-  const live = store.generations.live(mirror.name) ?? null;
-  const generations = store.generations.list(mirror.name, RECENT_GENERATIONS);
-  const activity = engine.activity(mirror.name);
-  const state = publicState(store.mirrors.get(mirror.name), scrub);
-  const now = deps.clock();
-  const held = heldStatus(store.held.get(mirror.name));
-  const verdict = decideVerdict({
-    ...{ now, mirror, state, activity, ended, lastGood, live, held },
-    period: schedulePeriod(mirror.schedule),
-    jitter: deps.settings().sync.jitter,
+/** What makes a status fit for those who read it: what is said of runs may name files, which only some may know. */
+export interface StatusScrub {
+  readonly all: Scrub;
+  readonly runs: Scrub;
+}
+
+/** What the database says of a mirror, as those who read it may see it. */
+export interface MirrorRecords {
+  readonly ended: readonly Run[];
+  readonly lastGood: Run | null;
+  readonly live: Generation | null;
+  readonly generations: readonly SizedGeneration[];
+  /** Times that the upstream's marker is known to have had. */
+  readonly markerTimes: readonly number[];
+  readonly state: MirrorState;
+  /** The markers of its upstreams as last read, and what each had since it had the one of the published tree. */
+  readonly readings: Partial<Record<MarkerSource, UpstreamReading>>;
+  readonly newer: Partial<Record<MarkerSource, NewerMarkers>>;
+  /** When the fetches of the last 24 hours started. */
+  readonly fetches: readonly number[];
+  /** The tree that waits for a person. */
+  readonly held: { readonly runId: number; readonly heldAt: number; readonly sentence: string } | null;
+}
+
+/** Reads SQLite only, never the trees. */
+export function mirrorRecords(
+  { store, clock }: Pick<StatusDeps, 'store' | 'clock'>,
+  { name, marker, pace }: TreeMirror,
+  scrub: StatusScrub,
+): MirrorRecords {
+  const ended = store.runs.ended(name, RECENT_RUNS).map((run) => publicRun(run, scrub.runs));
+  const good = store.runs.lastGood(name);
+  const generations = store.generations.list(name, RECENT_GENERATIONS);
+  const live = store.generations.live(name) ?? null;
+  return {
+    ...{ ended, live },
+    lastGood: good ? publicRun(good, scrub.runs) : null,
+    generations: generations.map(({ id, state, bytes, publishedAt }) => ({ id, state, bytes, publishedAt })),
     markerTimes: [...ended, ...generations].flatMap(({ markerTime }) => markerTime ?? []),
+    state: publicState(store.mirrors.get(name), scrub.all),
+    readings: marker ? publicReadings(store.markers.of(name), scrub.all) : {},
+    newer: marker ? newerMarkers(store, name, live) : {},
+    fetches: pace ? store.runs.fetches(name, clock() - PACE_WINDOW_MS) : [],
+    held: heldStatus(store.held.get(name)),
+  };
+}
+
+function publicReadings(readings: MirrorRecords['readings'], scrub: Scrub): MirrorRecords['readings'] {
+  const shown = Object.entries(readings).map(([source, reading]) => [
+    source,
+    { ...reading, message: reading.message === null ? null : scrub(reading.message) },
+  ]);
+  return Object.fromEntries(shown) as MirrorRecords['readings'];
+}
+
+function newerMarkers({ markers }: Store, mirror: string, live: Generation | null): MirrorRecords['newer'] {
+  const value = live?.markerValue ?? null;
+  if (value === null) return {};
+  const [direct, origin] = [markers.newerThan(mirror, 'direct', value), markers.newerThan(mirror, 'origin', value)];
+  return { ...(direct ? { direct } : {}), ...(origin ? { origin } : {}) };
+}
+
+/** What a status is made of, beside the mirror. */
+export interface StatusFacts {
+  readonly records: MirrorRecords;
+  readonly activity: MirrorActivity;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  /** Seconds by which a scheduled run may start later. */
+  readonly jitter: number;
+  readonly scrub: StatusScrub;
+}
+
+/** Undone by nothing but other facts: equal ones make an equal status. */
+export function mirrorStatus(mirror: TreeMirror, facts: StatusFacts): MirrorStatus {
+  const { records, activity, now, jitter, scrub } = facts;
+  const upstream = upstreamOf(mirror, records, now);
+  const { ended, lastGood, live, generations, markerTimes, state, held } = records;
+  const verdict = decideVerdict({
+    ...{ now, state, activity, ended, lastGood, live, held, markerTimes, jitter, upstream },
+    mirror: { ...mirror, standing: mirror.frozen ? 'frozen' : null },
+    period: schedulePeriod(mirror.schedule),
   });
-  const marked = [activity.running, ...ended].find((run) => run?.markerValue);
   return {
     name: mirror.name,
     title: mirror.title,
@@ -152,19 +207,19 @@ function statusOf(deps: StatusDeps, mirror: TreeMirror, scrub: Scrub): MirrorSta
     verdict: publicVerdict(verdict),
     published: live && publicGeneration(live),
     growth: live && growthOf(live, generations, now),
-    upstreams: mirror.upstreams.map((upstream) => publicUpstream(upstream, scrub)),
+    upstreams: mirror.upstreams.map((address) => publicUpstream(address, scrub.all)),
     schedule: scheduleWords(mirror.schedule),
     nextDueAt: state.nextDueAt,
     publish: mirror.publish,
     marker: mirror.marker && markerName(mirror.marker),
-    upstreamMarker: marked?.markerValue ? { value: marked.markerValue, time: marked.markerTime } : null,
+    upstreamMarker: upstreamMarkerOf([activity.running, ...ended], upstream),
+    upstream,
+    pace: mirror.pace && paceStatus(mirror.pace, records.fetches, now),
     held: held && { ...held, path: `/status/${mirror.name}/held` },
-    upstream: upstreamOf(deps, mirror, { live, scrub, now }),
-    pace: mirror.pace && paceStatus(deps, mirror.name, mirror.pace, now),
     paused: state.pausedAt === null ? null : { at: state.pausedAt, reason: state.pauseReason ?? '' },
-    running: activity.running && publicRun(activity.running, ofRuns),
+    running: activity.running && publicRun(activity.running, scrub.runs),
     progress: activity.running && activity.progress,
-    queued: activity.queued && publicRun(activity.queued, ofRuns),
+    queued: activity.queued && publicRun(activity.queued, scrub.runs),
     place: activity.place,
     lastRun: ended[0] ?? null,
     lastGood,
@@ -172,8 +227,18 @@ function statusOf(deps: StatusDeps, mirror: TreeMirror, scrub: Scrub): MirrorSta
   };
 }
 
-function heldStatus(held: HeldTree | null) {
+function heldStatus(held: HeldTree | null): MirrorRecords['held'] {
   return held && { runId: held.runId, heldAt: held.heldAt, sentence: heldSentence(held.report.limits) };
+}
+
+/** The newest that was read: at the true upstream, at the one that is fetched from, or by a run. */
+function upstreamMarkerOf(
+  runs: readonly (Run | null)[],
+  { origin, direct }: Freshness,
+): MirrorStatus['upstreamMarker'] {
+  for (const read of [origin, direct]) if (read?.value) return { value: read.value, time: read.time };
+  const marked = runs.find((run) => run?.markerValue);
+  return marked?.markerValue ? { value: marked.markerValue, time: marked.markerTime } : null;
 }
 
 /** How many mirrors are in which state, best first: `3 of 4 current · 1 late`. */
@@ -229,26 +294,14 @@ export function publicState<T extends { pauseReason: string | null }>(state: T, 
   return { ...state, pauseReason: state.pauseReason === null ? null : scrub(state.pauseReason) };
 }
 
-function upstreamOf(
-  { store }: StatusDeps,
-  { name, marker }: TreeMirror,
-  { live, scrub, now }: { live: Generation | null; scrub: Scrub; now: number },
-): Freshness {
-  const readings = marker ? store.markers.of(name) : {};
+function upstreamOf({ marker }: TreeMirror, { live, readings, newer }: MirrorRecords, now: number): Freshness {
   const facts = { now, meaning: marker?.meaning ?? 'content', published: live, readings } as const;
-  const freshness = measureFreshness({
-    ...facts,
-    newerThan: (source, value) => store.markers.newerThan(name, source, value),
-  });
-  const shown = (reading: UpstreamReading | null): UpstreamReading | null =>
-    reading && { ...reading, message: reading.message === null ? null : scrub(reading.message) };
-  return { ...freshness, direct: shown(freshness.direct), origin: shown(freshness.origin) };
+  return measureFreshness({ ...facts, newerThan: (source) => newer[source] ?? null });
 }
 
-function paceStatus({ store }: StatusDeps, mirror: string, pace: Pace, now: number): PaceStatus {
-  const fetches = store.runs.fetches(mirror, now - PACE_WINDOW_MS);
+function paceStatus(pace: Pace, fetches: readonly number[], now: number): PaceStatus {
   const opens = opensAt(pace, fetches, now);
-  return { ...pace, fetches: fetches.length, opensAt: opens > now ? opens : null };
+  return { ...pace, fetches: fetchesWithin(fetches, now), opensAt: opens > now ? opens : null };
 }
 
 /** The path of a marker, the first of several, or its name in its address. */
@@ -258,7 +311,7 @@ function markerName({ paths, url }: MarkerRule): string {
 
 function publicUpstream(upstream: string, scrub: Scrub): string {
   try {
-    return parseUpstream(upstream).display;
+    return scrub(parseUpstream(upstream).display);
   } catch {
     return scrub(upstream); // what an older configuration allowed and a kept run still names
   }

@@ -1,5 +1,6 @@
 import type { Request, Response } from 'express';
 import type { Problem } from './errors.js';
+import type { KeptAnswer, KeptAnswers } from './kept-answers.js';
 
 /** A page and what programs get of the same facts. */
 export interface Page {
@@ -8,6 +9,8 @@ export interface Page {
   text?(): string;
   /** Whether it tells of whoever asks: then nobody keeps it, and no page of others may read it. */
   readonly isPersonal?: boolean;
+  /** Where its forms are kept, what it is called there, and what it is made of; not given of a page that is made each time. */
+  readonly kept?: { readonly answers: KeptAnswers; readonly key: string; readonly version: string };
 }
 
 /** A twin that was asked for by the end of the address. */
@@ -22,9 +25,27 @@ export function sendPage(req: Request, res: Response, page: Page, twin: Twin | n
   if (twin === null) res.vary('Accept');
   const format = twin ?? wantedTwin(req, page);
   if (format === 'json' && !page.isPersonal) res.set('Access-Control-Allow-Origin', '*');
-  if (format === 'json') res.json(page.json());
-  else if (format === 'txt' && page.text) res.type('text/plain; charset=utf-8').send(page.text());
-  else res.type('html').send(page.html());
+  const [type, make] = formOf(page, format);
+  res.type(type);
+  if (!page.kept) res.send(make());
+  else sendKept(res, page.kept.answers.get(`${page.kept.key} ${type}`, page.kept.version, make));
+}
+
+/** Answers a program from memory. Anybody's page may read it: it is public, and only read. */
+export function sendKeptData(res: Response, answer: KeptAnswer, type = 'json'): void {
+  res.set({ 'Cache-Control': STATUS_CACHE, 'Access-Control-Allow-Origin': '*' }).type(type);
+  sendKept(res, answer);
+}
+
+/** Express answers 304 where the client has it. */
+function sendKept(res: Response, { body, etag }: KeptAnswer): void {
+  res.set('ETag', etag).send(body);
+}
+
+function formOf(page: Page, format: Twin | null): readonly [type: string, make: () => string] {
+  if (format === 'json') return ['json', () => JSON.stringify(page.json())];
+  if (format === 'txt' && page.text) return ['text/plain; charset=utf-8', () => page.text?.() ?? ''];
+  return ['html', () => page.html()];
 }
 
 /** Answers a program. Anybody's page may read it: it is public, and only read. */

@@ -9,11 +9,13 @@ import type { StatusDeps } from './mirror-status.js';
 import type { PullTotals } from './oci/pull-counter.js';
 import type { ImageParts } from './oci/registry-deps.js';
 import type { RsyncDaemonView } from './rsync-daemon/rsync-daemon.js';
+import type { StatusBoard } from './status-board.js';
 import type { Statistics } from './statistics/statistics.js';
 import type { WorkersView } from './workers/pool.js';
 
 /** All that the server needs, handed in by the composition root. `settings()` is asked each time: it changes at reload. */
 export interface ServerDeps extends StatusDeps {
+  readonly board: StatusBoard;
   readonly trees: PublishedTrees;
   readonly layout: Layout;
   readonly hashes: FileHashes;

@@ -1,5 +1,6 @@
 import type Database from 'better-sqlite3';
 import type { Generation, GenerationState, SlotName } from '../core/generation.js';
+import type { MirrorRevisions } from './mirror-revisions.js';
 
 interface Row {
   id: number;
@@ -21,12 +22,16 @@ export class GenerationStore {
   readonly #get: Database.Statement<[number], Row>;
   readonly #byState: Database.Statement<[string, string], Row>;
   readonly #list: Database.Statement<[string, number], Row>;
+  readonly #newest: Database.Statement<[number], Row>;
   readonly #setState: Database.Statement;
   readonly #revive: Database.Statement;
   readonly #confirm: Database.Statement;
   readonly #delete: Database.Statement;
 
-  constructor(db: Database.Database) {
+  constructor(
+    db: Database.Database,
+    private readonly revisions: MirrorRevisions,
+  ) {
     this.#insert = db.prepare(`
       INSERT INTO generations
         (mirror, run_id, slot, state, files, bytes, marker_value, marker_time, verification,
@@ -37,6 +42,7 @@ export class GenerationStore {
     this.#get = db.prepare('SELECT * FROM generations WHERE id = ?');
     this.#byState = db.prepare('SELECT * FROM generations WHERE mirror = ? AND state = ? ORDER BY id DESC LIMIT 1');
     this.#list = db.prepare('SELECT * FROM generations WHERE mirror = ? ORDER BY id DESC LIMIT ?');
+    this.#newest = db.prepare('SELECT * FROM generations ORDER BY id DESC LIMIT ?');
     this.#setState = db.prepare('UPDATE generations SET state = @state WHERE id = @id');
     this.#revive = db.prepare('UPDATE generations SET slot = @slot, state = @state WHERE id = @id');
     this.#confirm = db.prepare(`
@@ -49,6 +55,7 @@ export class GenerationStore {
   /** Returns the new generation with its id. */
   add(generation: Omit<Generation, 'id'>): Generation {
     const { lastInsertRowid } = this.#insert.run(generation);
+    this.revisions.bump(generation.mirror);
     return { ...generation, id: Number(lastInsertRowid) };
   }
 
@@ -72,8 +79,14 @@ export class GenerationStore {
     return this.#list.all(mirror, limit).map(toGeneration);
   }
 
+  /** Of all mirrors, newest first. */
+  newest(limit: number): Generation[] {
+    return this.#newest.all(limit).map(toGeneration);
+  }
+
   setState(id: number, state: GenerationState): void {
     this.#setState.run({ id, state });
+    this.#bump(this.get(id));
   }
 
   /** Makes a former generation `id` as told again, or, where none is known, a new one. */
@@ -92,10 +105,17 @@ export class GenerationStore {
       markerValue: marker ? marker.value : (known?.markerValue ?? null),
       markerTime: marker ? marker.time : (known?.markerTime ?? null),
     });
+    this.#bump(known);
   }
 
   remove(id: number): void {
+    const known = this.get(id);
     this.#delete.run(id);
+    this.#bump(known);
+  }
+
+  #bump(generation: Generation | undefined): void {
+    if (generation) this.revisions.bump(generation.mirror);
   }
 }
 

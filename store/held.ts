@@ -2,6 +2,7 @@ import type Database from 'better-sqlite3';
 import type { SlotName } from '../core/generation.js';
 import type { HeldReport, HeldTree } from '../core/held.js';
 import type { RunNumbers } from '../core/run.js';
+import type { MirrorRevisions } from './mirror-revisions.js';
 
 interface Row {
   mirror: string;
@@ -23,7 +24,10 @@ export class HeldStore {
   readonly #approve: Database.Statement;
   readonly #remove: Database.Statement<[string]>;
 
-  constructor(db: Database.Database) {
+  constructor(
+    db: Database.Database,
+    private readonly revisions: MirrorRevisions,
+  ) {
     // a tree that is no longer the next one after the live tree can be published no more
     this.#get = db.prepare(`
       SELECT * FROM held_trees
@@ -46,14 +50,17 @@ export class HeldStore {
   put({ marker, report, numbers, ...held }: HeldTree): void {
     const texts = { report: JSON.stringify(report), numbers: JSON.stringify(numbers) };
     this.#put.run({ ...held, ...texts, markerValue: marker?.value ?? null, markerTime: marker?.time ?? null });
+    this.revisions.bump(held.mirror);
   }
 
   approve(mirror: string, at: number): void {
     this.#approve.run({ mirror, at });
+    this.revisions.bump(mirror);
   }
 
   remove(mirror: string): void {
     this.#remove.run(mirror);
+    this.revisions.bump(mirror);
   }
 }
 

@@ -1,6 +1,7 @@
 import type Database from 'better-sqlite3';
 import type { MarkerSource, NewerMarkers, UpstreamReading } from '../core/freshness.js';
 import type { Marker } from '../core/marker.js';
+import type { MirrorRevisions } from './mirror-revisions.js';
 
 interface Row {
   source: string;
@@ -27,7 +28,10 @@ export class MarkerStore {
     { value: string; time: number | null; seen_at: number }
   >;
 
-  constructor(db: Database.Database) {
+  constructor(
+    db: Database.Database,
+    private readonly revisions: MirrorRevisions,
+  ) {
     this.#get = db.prepare('SELECT * FROM upstream_markers WHERE mirror = ?');
     this.#setRead = db.prepare(`
       INSERT INTO upstream_markers (mirror, source, value, time, seen_at, read_at)
@@ -72,11 +76,13 @@ export class MarkerStore {
     const { value, time } = marker;
     this.#setRead.run({ mirror, source, value, time, at });
     if (this.#addChange.run({ mirror, source, value, time, at }).changes > 0) this.#prune.run({ mirror, source });
+    this.revisions.bump(mirror);
   }
 
   /** The marker could not be read; `message` is one sentence. */
   failed(mirror: string, source: MarkerSource, message: string, at: number): void {
     this.#setFailed.run({ mirror, source, message, at });
+    this.revisions.bump(mirror);
   }
 
   /** What upstream has had since it had `value`; null when that is not known (any more). */

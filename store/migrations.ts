@@ -352,6 +352,20 @@ const MIGRATIONS: readonly string[] = [
   -- what was looked at before a generation was published, and what was found
   ALTER TABLE generations ADD COLUMN verification TEXT;
   `,
+  `
+  -- the states that a mirror was in: a row when the word changes
+  CREATE TABLE verdicts (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    mirror TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    word TEXT NOT NULL,
+    sentence TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX verdicts_by_mirror ON verdicts (mirror, id DESC);
+
+  -- a mirror that has failed for long is asked for its last good run as often as any other
+  CREATE INDEX runs_good ON runs (mirror, id DESC) WHERE outcome IN ('updated', 'unchanged');
+  `,
 ];
 
 /** @throws MillpondError conflict when the database was written by a newer Millpond */

@@ -1,6 +1,7 @@
 import type Database from 'better-sqlite3';
 import type { MirrorState } from '../core/engine.js';
 import type { StagingState } from '../core/generation.js';
+import type { MirrorRevisions } from './mirror-revisions.js';
 
 interface Row {
   mirror: string;
@@ -21,7 +22,10 @@ export class MirrorStore {
   readonly #setStaging: Database.Statement;
   readonly #setMadeWith: Database.Statement;
 
-  constructor(db: Database.Database) {
+  constructor(
+    db: Database.Database,
+    private readonly revisions: MirrorRevisions,
+  ) {
     this.#get = db.prepare('SELECT * FROM mirrors WHERE mirror = ?');
     this.#all = db.prepare('SELECT * FROM mirrors ORDER BY mirror');
     this.#setPause = db.prepare(`
@@ -60,14 +64,17 @@ export class MirrorStore {
 
   pause(mirror: string, at: number, reason: string): void {
     this.#setPause.run({ mirror, at, reason });
+    this.revisions.bump(mirror);
   }
 
   resume(mirror: string): void {
     this.#setPause.run({ mirror, at: null, reason: null });
+    this.revisions.bump(mirror);
   }
 
   setNextDue(mirror: string, at: number | null): void {
     this.#setNextDue.run({ mirror, at });
+    this.revisions.bump(mirror);
   }
 
   /** What the staging slot is based on, or null when it must be made equal to the live tree first. */

@@ -16,6 +16,7 @@ import { KeptStore } from './kept.js';
 import { ManifestStore } from './manifests.js';
 import { MarkerStore } from './markers.js';
 import { migrate } from './migrations.js';
+import { MirrorRevisions } from './mirror-revisions.js';
 import { MirrorStore } from './mirrors.js';
 import { RegistryLimitStore } from './registry-limits.js';
 import { RepositoryStore } from './repositories.js';
@@ -26,6 +27,7 @@ import { TokenStore } from './tokens.js';
 import { TrafficStore } from './traffic.js';
 import { UploadStore } from './uploads.js';
 import { UpstreamTroubleStore } from './upstream-troubles.js';
+import { VerdictStore } from './verdicts.js';
 
 /** All that the program keeps in SQLite. Statements are synchronous and short. */
 export interface Store {
@@ -52,6 +54,8 @@ export interface Store {
   readonly traffic: TrafficStore;
   readonly registryLimits: RegistryLimitStore;
   readonly upstreamTroubles: UpstreamTroubleStore;
+  readonly verdicts: VerdictStore;
+  readonly revisions: MirrorRevisions;
   /** Runs `work` in one transaction. `work` must be synchronous. */
   transaction<T>(work: () => T): T;
   /**
@@ -78,14 +82,15 @@ export function openStoreToRead(file: string): Store {
 }
 
 function storeOf(db: Database.Database): Store {
+  const revisions = new MirrorRevisions();
   return {
-    runs: new RunStore(db),
-    generations: new GenerationStore(db),
-    held: new HeldStore(db),
+    runs: new RunStore(db, revisions),
+    generations: new GenerationStore(db, revisions),
+    mirrors: new MirrorStore(db, revisions),
+    held: new HeldStore(db, revisions),
     kept: new KeptStore(db),
     diskSamples: new DiskSampleStore(db),
-    mirrors: new MirrorStore(db),
-    markers: new MarkerStore(db),
+    markers: new MarkerStore(db, revisions),
     blobs: new BlobRecords(db),
     badBlobs: new BadBlobs(db),
     fileHashes: new FileHashStore(db),
@@ -102,6 +107,8 @@ function storeOf(db: Database.Database): Store {
     traffic: new TrafficStore(db),
     registryLimits: new RegistryLimitStore(db),
     upstreamTroubles: new UpstreamTroubleStore(db),
+    verdicts: new VerdictStore(db),
+    revisions,
     transaction: (work) => db.transaction(work).immediate(),
     lightTransaction: (work) => {
       db.pragma('synchronous = NORMAL'); // in WAL mode: written in order, flushed with the next that is (SQLite manual)

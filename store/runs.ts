@@ -1,6 +1,7 @@
 import type Database from 'better-sqlite3';
 import type { FailureClass } from '../core/failure.js';
 import type { Run, RunNumbers, RunOutcome, RunPhase, RunStage, RunTrigger } from '../core/run.js';
+import type { MirrorRevisions } from './mirror-revisions.js';
 
 interface Row {
   id: number;
@@ -44,13 +45,17 @@ interface StageRow {
   received_bytes: number;
 }
 
+/** With the condition of the index runs_good word for word: it is not used otherwise. */
+const LAST_GOOD =
+  "SELECT * FROM runs WHERE mirror = ? AND outcome IN ('updated', 'unchanged') ORDER BY id DESC LIMIT 1";
+
 export class RunStore {
   readonly #insert: Database.Statement;
   readonly #get: Database.Statement<[number], Row>;
   readonly #list: Database.Statement<[string, number, number], Row>;
   readonly #unfinished: Database.Statement<[], Row>;
   readonly #lastEnded: Database.Statement<[string, number], Row>;
-  readonly #lastWithOutcome: Database.Statement<[string, string, string], Row>;
+  readonly #lastGood: Database.Statement<[string], Row>;
   readonly #update: Database.Statement;
   readonly #old: Database.Statement<{ mirror: string; runs: number; before: number }, { id: number }>;
   readonly #delete: Database.Statement<[number]>;
@@ -59,7 +64,10 @@ export class RunStore {
   readonly #addStage: Database.Statement;
   readonly #endStage: Database.Statement;
 
-  constructor(db: Database.Database) {
+  constructor(
+    db: Database.Database,
+    private readonly revisions: MirrorRevisions,
+  ) {
     this.#insert = db.prepare(`
       INSERT INTO runs (mirror, trigger, attempt, force, phase, queued_at)
       VALUES (@mirror, @trigger, @attempt, @force, 'queued', @queuedAt)`);
@@ -67,9 +75,7 @@ export class RunStore {
     this.#list = db.prepare('SELECT * FROM runs WHERE mirror = ? AND id < ? ORDER BY id DESC LIMIT ?');
     this.#unfinished = db.prepare("SELECT * FROM runs WHERE phase <> 'ended' ORDER BY id");
     this.#lastEnded = db.prepare("SELECT * FROM runs WHERE mirror = ? AND phase = 'ended' ORDER BY id DESC LIMIT ?");
-    this.#lastWithOutcome = db.prepare(
-      'SELECT * FROM runs WHERE mirror = ? AND outcome IN (?, ?) ORDER BY id DESC LIMIT 1',
-    );
+    this.#lastGood = db.prepare(LAST_GOOD);
     this.#update = db.prepare(`
       UPDATE runs SET
         trigger = @trigger,
@@ -123,6 +129,7 @@ export class RunStore {
   /** Records a run in phase `queued`. */
   add(run: { mirror: string; trigger: RunTrigger; attempt: number; force: boolean; queuedAt: number }): Run {
     const { lastInsertRowid } = this.#insert.run({ ...run, force: run.force ? 1 : 0 });
+    this.revisions.bump(run.mirror);
     return this.mustGet(Number(lastInsertRowid));
   }
 
@@ -154,7 +161,7 @@ export class RunStore {
 
   /** The newest run that brought the mirror into step with its upstream. */
   lastGood(mirror: string): Run | undefined {
-    const row = this.#lastWithOutcome.get(mirror, 'updated', 'unchanged');
+    const row = this.#lastGood.get(mirror);
     return row && toRun(row);
   }
 
@@ -162,6 +169,7 @@ export class RunStore {
   update(id: number, fields: Partial<Omit<Run, 'id' | 'mirror' | 'queuedAt'>>): Run {
     const { numbers, ...run } = { ...this.mustGet(id), ...fields };
     this.#update.run({ ...run, ...numbers, force: run.force ? 1 : 0 });
+    this.revisions.bump(run.mirror);
     return { ...run, numbers };
   }
 
@@ -171,7 +179,9 @@ export class RunStore {
   }
 
   remove(id: number): void {
+    const run = this.get(id);
     this.#delete.run(id);
+    if (run) this.revisions.bump(run.mirror);
   }
 
   /** When the runs since `after` started that asked upstream for more than its marker. */

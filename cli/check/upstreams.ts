@@ -24,9 +24,11 @@ const DEFAULT_TIMEOUT_S = 15;
 const REMEDIES: Readonly<Record<FailureClass, string>> = {
   connect: 'Check host and port, and that this machine may connect there (firewall).',
   dns: 'Check how the host is written, and the name servers of this machine.',
+  tls: 'Check the certificate of the upstream, and the clock and the authorities of this machine.',
   refused: 'Check module, user and password, and ask the upstream whether it lets this machine in.',
   partial: 'Check the path of the upstream.',
   updating: 'Try again later.',
+  checksum: 'Check the memory and the network of this machine; the upstream may have a bad disk.',
   timeout: 'Try again later; check the firewall if it stays so.',
   'disk-full': 'Free space on the file system of temporary files.',
   local: 'Check "ssh_key:" and "options:", and that rsync and ssh are installed here and there.',

@@ -3,7 +3,8 @@ import type { MarkerRule } from '../mirror.js';
 import { moment, say, type Sentence } from '../sentence.js';
 import type { SyncTarget } from '../sync-target.js';
 import { formatCount } from '../units.js';
-import { decideVerdict, type Verdict, type VerdictFacts } from '../verdict.js';
+import { decideVerdict } from '../verdict.js';
+import type { Verdict, VerdictFacts } from '../verdict/facts.js';
 
 /** All that the verdict on a repository of images may rest on. */
 export interface ImageVerdictFacts extends Omit<VerdictFacts, 'mirror' | 'live' | 'markerTimes' | 'terms'> {

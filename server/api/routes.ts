@@ -4,13 +4,15 @@ import { MillpondError } from '../../core/errors.js';
 import { problem } from '../errors.js';
 import type { EventStream } from '../events.js';
 import type { Metrics } from '../metrics.js';
-import { allMirrorStatuses, mirrorStatus, summaryOf, type MirrorStatus } from '../mirror-status.js';
+import { KeptAnswers } from '../kept-answers.js';
+import { summaryOf, type MirrorStatus } from '../mirror-status.js';
 import { publicRuns, runDetails } from '../public-view.js';
-import { sendData, sendProblemJson } from '../respond.js';
+import { sendData, sendKeptData, sendProblemJson } from '../respond.js';
 import type { ServerDeps } from '../server-deps.js';
+import { feedRoutes } from './feed-routes.js';
+import { formatRoutes } from './format-routes.js';
 import { imageApiRoutes } from './images.js';
 import { readCount } from './query.js';
-import { tunasyncRow } from './tunasync.js';
 
 const DEFAULT_RUNS = 50;
 const MOST_RUNS = 200;
@@ -23,13 +25,20 @@ export function apiRoutes(
   parts: { events: EventStream; metrics: Metrics; isStopping: () => boolean },
 ): Router {
   const router = Router();
-  router.get('/api/v1/mirrors', (_req, res) => sendData(res, mirrorsData(deps, allMirrorStatuses(deps))));
+  const kept = new KeptAnswers();
+  router.get('/api/v1/mirrors', (_req, res) => {
+    const statuses = deps.board.all();
+    const make = () => JSON.stringify(mirrorsData(deps, statuses));
+    sendKeptData(res, kept.get('mirrors', String(deps.board.revision), make));
+  });
   router.get('/api/v1/mirrors/:mirror', (req, res) => sendData(res, configuredMirror(deps, req.params.mirror)));
+  router.get('/api/v1/mirrors/:mirror/states', (req, res) => sendData(res, statesData(deps, req.params.mirror, req)));
   router.get('/api/v1/mirrors/:mirror/runs', (req, res) => sendData(res, runsData(deps, req.params.mirror, req)));
   router.get('/api/v1/runs/:id', (req, res) => sendData(res, runDetails(deps, readRunId(req.params.id))));
   router.get('/api/v1/events', (req, res) => followEvents(deps, parts.events, req, res));
   router.use(imageApiRoutes(deps));
-  router.get('/static/tunasync.json', (_req, res) => sendData(res, allMirrorStatuses(deps).map(tunasyncRow)));
+  router.use(formatRoutes(deps));
+  router.use(feedRoutes(deps));
   router.get('/healthz', (_req, res) => {
     res.set('Cache-Control', 'no-store').type('text').send('ok\n');
   });
@@ -49,7 +58,7 @@ export function mirrorsData(deps: ServerDeps, statuses: readonly MirrorStatus[])
 
 /** @throws MillpondError not-found */
 export function configuredMirror(deps: ServerDeps, name: string): MirrorStatus {
-  const status = mirrorStatus(deps, name);
+  const status = deps.board.get(name);
   if (!status)
     throw new MillpondError('not-found', `There is no mirror "${name}".`, { hint: '/status lists them all.' });
   return status;
@@ -70,6 +79,17 @@ function runsData(deps: ServerDeps, mirror: string, req: Request): object {
   const last = runs.at(-1);
   const more = last && runs.length === limit ? `/api/v1/mirrors/${mirror}/runs?limit=${limit}&before=${last.id}` : null;
   return { runs, next: more };
+}
+
+/** The states that a mirror was in, newest first. */
+function statesData(deps: ServerDeps, mirror: string, req: Request): object {
+  configuredMirror(deps, mirror);
+  const limit = readCount(req, 'limit', MOST_RUNS) ?? DEFAULT_RUNS;
+  const states = deps.store.verdicts.list(mirror, limit, readCount(req, 'before', Number.MAX_SAFE_INTEGER));
+  const last = states.at(-1);
+  const isMore = last && states.length === limit;
+  const next = isMore ? `/api/v1/mirrors/${mirror}/states?limit=${limit}&before=${last.id}` : null;
+  return { states: states.map(({ id, at, word, sentence }) => ({ id, at, word, sentence })), next };
 }
 
 function followEvents(deps: ServerDeps, events: EventStream, req: Request, res: Response): void {

@@ -2,9 +2,8 @@ import { Router, type Request, type Response } from 'express';
 import { clientArchitecture } from '../../core/architecture.js';
 import { MillpondError } from '../../core/errors.js';
 import { readText } from '../api/query.js';
-import { downloadPreset } from '../downloads/catalog.js';
-import { bestFile, productId, productsOf, type Product } from '../downloads/products.js';
-import type { Installer } from '../downloads/scan.js';
+import { currentProducts } from '../downloads/current-products.js';
+import { bestFile, productId, type Product } from '../downloads/products.js';
 import { clientSystem } from '../help/client-system.js';
 import { sendPage, type Twin } from '../respond.js';
 import type { ServerDeps } from '../server-deps.js';
@@ -21,25 +20,6 @@ export function getRoutes(deps: ServerDeps, frame: Frame): Router {
   router.get('/get.json', list('json'));
   router.get('/get/:product', (req, res) => answerProduct(deps, { frame, req, res, asked: req.params.product }));
   return router;
-}
-
-/** What can be downloaded now; of the product `only`, with the hashes that are known, or of all. */
-function currentProducts(deps: Pick<ServerDeps, 'downloads' | 'hashes' | 'settings'>, only?: string): Product[] {
-  const { mirrors } = deps.settings();
-  const all = deps.downloads?.installers() ?? [];
-  const installers = only === undefined ? all : all.filter(({ product }) => productId(product) === only);
-  return productsOf(installers, {
-    sha256: (installer) => (only === undefined ? null : knownHash(deps, installer)),
-    categoryOf: (mirror) => {
-      const category = downloadPreset(mirrors.get(mirror))?.category;
-      return category === 'distro' || category === 'bsd' ? 'os' : 'app';
-    },
-  });
-}
-
-/** Nothing is hashed for a page: it shows what is known, and the address of the sum else. */
-function knownHash({ hashes }: Pick<ServerDeps, 'hashes'>, installer: Installer): string | null {
-  return hashes.sha256({ ...installer, stats: installer })?.toString('hex') ?? null;
 }
 
 function answerList(

@@ -6,12 +6,14 @@ import type { GenerationsData } from '../generations.js';
 import { growthWords } from '../growth.js';
 import { lagWords } from '../lag.js';
 import type { MirrorStatus } from '../mirror-status.js';
+import type { RecordedVerdict } from '../../store/verdicts.js';
 import type { LogTail } from '../run-log.js';
 import { generationRows } from './generations.js';
 import { verdictView, type PageFrame } from './page-frame.js';
 import { runStrip } from './run-strip.js';
 import { changeRows, logView, outcomeSign, progressView, runHref, runRow } from './run-view.js';
 import { sizeLine } from './size-line.js';
+import { stateHistoryView } from './state-strip.js';
 import { timeOrNull } from './time-view.js';
 import { renderView } from './view.js';
 
@@ -28,6 +30,8 @@ export interface MirrorPage {
   readonly generations: readonly Generation[];
   /** Those that can be read. */
   readonly served: GenerationsData;
+  /** The states that it was in, newest first. */
+  readonly states: readonly RecordedVerdict[];
   /** What was sent of it, in the last 24 hours and in the last 30 days. */
   readonly traffic: { readonly day: TrafficNumbers; readonly month: TrafficNumbers };
   /** The end of the newest run's log. */
@@ -70,6 +74,8 @@ export function renderMirror(frame: PageFrame, status: MirrorStatus, page: Mirro
     runs: rows.slice(0, OPEN_RUNS),
     olderRuns: rows.slice(OPEN_RUNS),
     strip: runStrip(page.runs, now),
+    states: stateHistoryView(page.states, now),
+    subscribe: { feed: `/feeds/${status.name}.atom`, badge: `${status.statusPath}/badge.svg` },
     changed: page.changed && changedView(page.changed, now),
     growth: status.growth && growthWords(status.growth, now),
     size: sizeLine(page.generations, now),

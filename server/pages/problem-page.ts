@@ -3,7 +3,7 @@ import { say, type Sentence } from '../../core/sentence.js';
 import { encodePath, type TreePath } from '../../core/tree-path.js';
 import { problem, type Problem } from '../errors.js';
 import { nearestFolder, type Miss } from '../files/handler.js';
-import { mirrorStatus, type MirrorStatus } from '../mirror-status.js';
+import type { MirrorStatus } from '../mirror-status.js';
 import type { ServerDeps } from '../server-deps.js';
 import { imagesNamedBy, missingImage } from './images-missing.js';
 import type { PageFrame } from './page-frame.js';
@@ -61,7 +61,7 @@ export function plainRefusal(found: Problem): Refusal {
 
 /** What to answer where neither a tree nor a page has anything under `path`. */
 export async function refusalFor(deps: ServerDeps, path: string, miss: Miss | undefined): Promise<Refusal> {
-  const status = miss?.mirror === undefined ? undefined : mirrorStatus(deps, miss.mirror);
+  const status = miss?.mirror === undefined ? undefined : deps.board.get(miss.mirror);
   if (!miss || !status) return unknownPath(deps, path);
   if (miss.status === 503) return notPublished(status, miss);
   if (miss.status === 400) {
@@ -113,7 +113,7 @@ function unknownPath(deps: ServerDeps, path: string): Refusal {
   }
   const name = path.split('/').find((segment) => segment !== '') ?? '';
   const closest = closestMirror([...deps.settings().mirrors.keys()], name.toLowerCase());
-  const status = closest === undefined ? undefined : mirrorStatus(deps, closest);
+  const status = closest === undefined ? undefined : deps.board.get(closest);
   const detail = `There is no page and no mirror at ${path}.`;
   const hint = status ? `Did you mean the mirror "${status.name}"?` : 'Look through the list of mirrors, or search it.';
   const list = { href: '/', text: 'All mirrors', note: '' };

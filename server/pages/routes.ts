@@ -7,7 +7,8 @@ import { diskAlert } from '../disk.js';
 import { generationsData } from '../generations.js';
 import { hasImages } from '../images-view.js';
 import { publicOrigin } from '../oci/public-address.js';
-import { allMirrorStatuses, publicRun, RECENT_GENERATIONS, RECENT_RUNS, type MirrorStatus } from '../mirror-status.js';
+import { KeptAnswers } from '../kept-answers.js';
+import { publicRun, RECENT_GENERATIONS, RECENT_RUNS, type MirrorStatus } from '../mirror-status.js';
 import { publicRuns, runDetails } from '../public-view.js';
 import { sendPage, type Twin } from '../respond.js';
 import { scrubberOf } from '../scrub.js';
@@ -31,6 +32,8 @@ import { sendWholeLog } from './whole-log.js';
 
 /** What clients take where an address names no port (rsync(1)). */
 const RSYNC_PORT = 873;
+/** States that the page of a mirror knows of. */
+const RECENT_STATES = 200;
 const ALL_EVENTS = '/api/v1/events';
 /** Lines of the newest log on the page of a mirror; the page of the run has more. */
 const MIRROR_LOG_LINES = 20;
@@ -40,11 +43,12 @@ type PathOf<Names extends string> = Request<Readonly<Record<Names, string>>>;
 /** What people read in a browser; each page has its twins for programs, by the end of the address or by `Accept`. */
 export function pageRoutes(deps: ServerDeps, { clientOf }: { clientOf: ClientOf }): Router {
   const log = new RunLogs(deps, clientOf);
+  const kept = new KeptAnswers();
   const router = Router();
-  router.get('/', (req, res) => answerHome(deps, req, res));
-  router.get('/status', (req, res) => answerStatus(deps, null, req, res));
-  router.get('/status.json', (req, res) => answerStatus(deps, 'json', req, res));
-  router.get('/status.txt', (req, res) => answerStatus(deps, 'txt', req, res));
+  router.get('/', (req, res) => answerHome(deps, kept, req, res));
+  router.get('/status', (req, res) => answerStatus(deps, kept, { req, res, twin: null }));
+  router.get('/status.json', (req, res) => answerStatus(deps, kept, { req, res, twin: 'json' }));
+  router.get('/status.txt', (req, res) => answerStatus(deps, kept, { req, res, twin: 'txt' }));
   router.use(diskRoutes(deps, (page) => frameFor(deps, page)));
   router.get('/status/:mirror', (req, res) => answerMirror(deps, log, req, res));
   router.get('/status/:mirror/runs/:id', (req, res) => answerRun(deps, log, req, res));
@@ -68,11 +72,13 @@ export function frameFor(
   return pageFrame(context, { ...page, title });
 }
 
-function answerHome(deps: ServerDeps, req: Request, res: Response): void {
+function answerHome(deps: ServerDeps, answers: KeptAnswers, req: Request, res: Response): void {
   const query = textOf(req, 'q');
-  const statuses = allMirrorStatuses(deps);
+  const statuses = deps.board.all();
+  const frame = frameFor(deps, { title: '', section: 'home', events: ALL_EVENTS });
   sendPage(req, res, {
-    html: () => renderHome(frameFor(deps, { title: '', section: 'home', events: ALL_EVENTS }), statuses, query),
+    kept: { answers, key: `/ ${query}`, version: versionOf(deps, frame) },
+    html: () => renderHome(frame, statuses, query),
     json: () =>
       mirrorsData(
         deps,
@@ -81,14 +87,24 @@ function answerHome(deps: ServerDeps, req: Request, res: Response): void {
   });
 }
 
-function answerStatus(deps: ServerDeps, twin: Twin | null, req: Request, res: Response): void {
+/** Of a page about all mirrors: what it tells is the same as long as this is. */
+function versionOf({ board }: ServerDeps, { now, hasImages: images }: PageFrame): string {
+  return `${board.revision} ${now} ${images}`;
+}
+
+function answerStatus(
+  deps: ServerDeps,
+  answers: KeptAnswers,
+  { req, res, twin }: { req: Request; res: Response; twin: Twin | null },
+): void {
   const filter = readFilter((name) => textOf(req, name));
-  const statuses = allMirrorStatuses(deps);
+  const statuses = deps.board.all();
   const frame = frameFor(deps, { title: 'Status', section: 'status', events: ALL_EVENTS });
   sendPage(
     req,
     res,
     {
+      kept: { answers, key: `/status ${JSON.stringify(filter)}`, version: versionOf(deps, frame) },
       html: () => renderStatus(frame, statuses, filter, diskAlert(deps, frame.now)),
       json: () => mirrorsData(deps, chosen(statuses, filter)),
       text: () => statusText({ site: frame.site.name, now: frame.now }, statuses, chosen(statuses, filter)),
@@ -111,6 +127,7 @@ async function answerMirror(deps: ServerDeps, logs: RunLogs, req: PathOf<'mirror
     changed: lastChange(deps, status, runs),
     generations: deps.store.generations.list(name, RECENT_GENERATIONS),
     served: generationsData(deps.store, name),
+    states: deps.store.verdicts.list(name, RECENT_STATES),
     traffic: partTraffic(deps.store, name, frame.now),
     log: newest ? await logs.tail(req, newest, MIRROR_LOG_LINES) : null,
     closedLog: logs.whyClosed(req, name),

@@ -14,6 +14,7 @@ import type { Run, RunTrigger } from '../../core/run.js';
 import { createControlHandler, type ReloadResult } from '../../server/control.js';
 import type { ImageControls } from '../../server/control-images.js';
 import { openControlSocket, type ControlSocket } from '../../server/control-socket.js';
+import { StatusBoard } from '../../server/status-board.js';
 import { openStore, type Store } from '../../store/open.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
 
@@ -137,6 +138,7 @@ export async function openControlScene(
   const controls = imageControls({ folder, settings, layout, store, engine });
   const handler = createControlHandler({
     ...{ store, engine, layout, imageStatistics },
+    board: new StatusBoard({ settings: () => settings, store, engine, clock: () => NOW }),
     ...(controls ? { imageControls: controls } : {}),
     settings: () => settings,
     clock: () => NOW,

@@ -29,7 +29,7 @@ describe('parseSettings', () => {
     expect(parse('mirrors: {}')).toEqual({
       file: FILE,
       ...{ accessLog: null, frontLog: null },
-      site: { name: 'Software mirror', url: null, contact: null },
+      site: { name: 'Software mirror', url: null, contact: null, mirrorz: null },
       data: '/etc/example/data',
       listen: {
         http: [plain({ kind: 'tcp', host: '127.0.0.1', port: 8080 })],
@@ -77,6 +77,7 @@ describe('parseSettings', () => {
       timeout: 43_200,
       stall: 900,
       retry: { attempts: 5, firstBackoff: 60, maxBackoff: 3_600 },
+      frozen: false,
       publish: 'slots',
       verify: NO_VERIFY_RULE,
       guard: GUARD,
@@ -115,7 +116,7 @@ registry:
     expect(settings).toEqual({
       file: FILE,
       ...{ accessLog: null, frontLog: '/etc/example/nginx.log' },
-      site: { name: 'Example', url: 'https://mirror.example.edu', contact: 'mirror@example.edu' },
+      site: { name: 'Example', url: 'https://mirror.example.edu', contact: 'mirror@example.edu', mirrorz: null },
       data: '/srv/millpond',
       listen: {
         http: [plain({ kind: 'tcp', host: '', port: 8080 })],
@@ -185,6 +186,7 @@ registry:
       'publish: in-place',
       'marker: { path: project/trace/master, parser: date-line }',
       'guard: { max_delete: 10% }',
+      'frozen: true',
       'sources: https://mirror.example.net/m/',
       'read: public',
     );
@@ -203,6 +205,7 @@ registry:
       timeout: 5_400,
       stall: 90,
       retry: { attempts: 1, firstBackoff: 1, maxBackoff: 2 },
+      frozen: true,
       publish: 'in-place',
       verify: NO_VERIFY_RULE,
       guard: { ...GUARD, maxDelete: 0.1 },

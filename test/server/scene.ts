@@ -23,6 +23,7 @@ import type { EventLimits } from '../../server/events.js';
 import { PullCounter } from '../../server/oci/pull-counter.js';
 import type { ServerDeps } from '../../server/server-deps.js';
 import { Statistics } from '../../server/statistics/statistics.js';
+import { StatusBoard } from '../../server/status-board.js';
 import { openStore, type Store } from '../../store/open.js';
 
 /** The clock of a scene: a fixed moment. */
@@ -107,9 +108,12 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
   const downloads = new DownloadCatalog({ settings: () => state.settings, trees: parts.trees, log });
   downloads.start();
   const pulls = new PullCounter({ store, clock, log });
+  const settings = () => state.settings;
+  const board = new StatusBoard({ settings, store, engine: parts.engine, clock });
   const deps: ServerDeps = {
     ...parts,
-    settings: () => state.settings,
+    board,
+    settings,
     clock,
     hashes,
     downloads,
@@ -164,6 +168,7 @@ export function makeMirror(name: string, more: Partial<TreeMirror> = {}): TreeMi
     timeout: 12 * 3600,
     stall: 15 * 60,
     retry: { attempts: 5, firstBackoff: 60, maxBackoff: 3600 },
+    frozen: false,
     publish: 'slots',
     marker: null,
     preset: null,
@@ -251,6 +256,7 @@ export function makeSettings(
       name: 'Example University Mirror',
       url: 'https://mirror.example.edu',
       contact: 'mirror@example.edu',
+      mirrorz: null,
       ...options.site,
     },
     data: folder,

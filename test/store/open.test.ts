@@ -63,6 +63,8 @@ describe('openStore', () => {
       ALTER TABLE mirrors DROP COLUMN made_with;
       DROP TABLE help_checks;
       ALTER TABLE generations DROP COLUMN verification;
+      DROP TABLE verdicts;
+      DROP INDEX runs_good;
       ALTER TABLE tags DROP COLUMN pushed_at;
       ALTER TABLE tags DROP COLUMN stale_since;
       INSERT INTO repositories (name, origin, created_at) VALUES ('lab/app', 'hosted', 1);

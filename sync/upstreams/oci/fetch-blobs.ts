@@ -12,7 +12,14 @@ import { RegistryFailure, type RegistryFailureKind } from './registry-failure.js
 const SLOTS = 4;
 /** Fetches of others, from another source, whose failure is survived. */
 const MOST_JOINED = 3;
-const PASSING: ReadonlySet<RegistryFailureKind> = new Set(['rate-limited', 'unavailable', 'connect', 'dns', 'timeout']);
+const PASSING: ReadonlySet<RegistryFailureKind> = new Set([
+  'rate-limited',
+  'unavailable',
+  'connect',
+  'certificate',
+  'dns',
+  'timeout',
+]);
 
 /**
  * All fetches of blobs: one a digest, whoever asks and however many wait, a sync or clients. What was received of one

@@ -10,6 +10,7 @@ export type RegistryFailureKind =
   | 'unavailable' // it answers that it cannot answer
   | 'dns'
   | 'connect'
+  | 'certificate' // lasts, and is the same for every request
   | 'timeout'
   | 'invalid'; // what it sends is not what it should be
 
@@ -32,7 +33,13 @@ export class RegistryFailure extends Error {
   }
 }
 
-const OF_REGISTRY: ReadonlySet<RegistryFailureKind> = new Set(['unavailable', 'dns', 'connect', 'timeout']);
+const OF_REGISTRY: ReadonlySet<RegistryFailureKind> = new Set([
+  'unavailable',
+  'dns',
+  'connect',
+  'certificate',
+  'timeout',
+]);
 
 /** Whether the registry would also say so, or nothing, to a question about another repository or of another account. */
 export function isOfRegistry({ kind, status }: RegistryFailure): boolean {
@@ -46,6 +53,7 @@ const CLASSES: Readonly<Record<RegistryFailureKind, FailureClass>> = {
   'rate-limited': 'refused',
   unavailable: 'connect',
   connect: 'connect',
+  certificate: 'tls',
   dns: 'dns',
   timeout: 'timeout',
   invalid: 'partial',
@@ -58,7 +66,7 @@ export function failureClassOf({ kind }: RegistryFailure): FailureClass {
 const KINDS: Readonly<Record<HttpFault, RegistryFailureKind>> = {
   dns: 'dns',
   connect: 'connect',
-  certificate: 'connect', // lasts, and is the same for every request
+  certificate: 'certificate',
   timeout: 'timeout',
   'private-address': 'denied',
   protocol: 'invalid',

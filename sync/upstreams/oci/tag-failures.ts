@@ -4,7 +4,13 @@ import { RunFailure } from '../../runs/run-failure.js';
 import { failureClassOf, RegistryFailure, type RegistryFailureKind } from './registry-failure.js';
 
 /** What is not the fault of one tag: asking for the next one would come to the same. */
-const ENDS_THE_RUN: ReadonlySet<RegistryFailureKind> = new Set(['rate-limited', 'connect', 'dns', 'timeout']);
+const ENDS_THE_RUN: ReadonlySet<RegistryFailureKind> = new Set([
+  'rate-limited',
+  'connect',
+  'certificate',
+  'dns',
+  'timeout',
+]);
 /** A registry that answers so often in a row that it cannot answer is left alone. */
 const MOST_IN_A_ROW = 10;
 const MOST_NAMED = 3;

@@ -6,7 +6,7 @@ import { UpstreamProbes, type CallLater } from './upstream-probes.js';
 
 /** So long an upstream that could not be asked is not asked again. Milliseconds. */
 const LEFT_ALONE = 10_000;
-const UNREACHABLE: ReadonlySet<RegistryFailureKind> = new Set(['connect', 'dns', 'timeout']);
+const UNREACHABLE: ReadonlySet<RegistryFailureKind> = new Set(['connect', 'certificate', 'dns', 'timeout']);
 /** After a start nobody knows how it stands by now. Milliseconds. */
 const FIRST_LOOK_AFTER_START = 1_000;
 const LONGEST_LOOK = 20_000;

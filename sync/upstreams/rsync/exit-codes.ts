@@ -49,6 +49,7 @@ const SPEAKING_WORDS: readonly { words: RegExp; failure: FailureClass; text: str
     text: 'upstream refuses us',
   },
   { words: /@ERROR/, failure: 'refused', text: 'upstream refuses' },
+  { words: /failed verification -- update/, failure: 'checksum', text: 'files came damaged' },
 ];
 
 /** Exit code 24: files vanished at upstream while they were being read; all others came. */

@@ -55,12 +55,12 @@ describe('what programs read', () => {
   );
 
   it('/api/v1/runs/<id> gives a run with its stages', async () => {
-    const run = addRun(scene, 'debian', { upstream: 'rsync://me@host/x/' });
+    const run = addRun(scene, 'debian', { upstream: 'rsync://me@ftp.example.org/x/' });
     scene.store.runs.startStage({ runId: run.id, pass: 1, name: 'all', startedAt: 1 });
     const answer = await request(scene.http).get(`/api/v1/runs/${run.id}`);
     expect(answer.body).toMatchObject({
       id: run.id,
-      upstream: 'rsync://host/x/',
+      upstream: 'rsync://ftp.example.org/x/',
       stages: [{ name: 'all' }],
       progress: null,
     });

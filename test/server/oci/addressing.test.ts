@@ -4,7 +4,7 @@ import { resolvePlace } from '../../../server/oci/addressing.js';
 import { DOCKER_HUB, QUAY } from './registry-scene.js';
 
 const settings = {
-  site: { name: 'Mirror', url: 'https://mirror.example.edu', contact: null },
+  site: { name: 'Mirror', url: 'https://mirror.example.edu', contact: null, mirrorz: null },
   registries: new Map([DOCKER_HUB, QUAY].map((registry) => [registry.name, registry])),
   images: new Map([['base/debian', { name: 'base/debian', registry: DOCKER_HUB }]]),
 } as unknown as Settings;

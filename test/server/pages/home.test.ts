@@ -66,9 +66,12 @@ describe('/', () => {
 
   it('shows how to reach the operators, as a link only where it is an address', async () => {
     expect(await page()).toContain('<a href="mailto:mirror@example.edu">mirror@example.edu</a>');
-    scene.settings = { ...scene.settings, site: { name: 'X', url: null, contact: 'javascript:alert(1)' } };
+    scene.settings = {
+      ...scene.settings,
+      site: { name: 'X', url: null, contact: 'javascript:alert(1)', mirrorz: null },
+    };
     expect(await page()).not.toContain('href="javascript');
-    scene.settings = { ...scene.settings, site: { name: 'X', url: null, contact: null } };
+    scene.settings = { ...scene.settings, site: { name: 'X', url: null, contact: null, mirrorz: null } };
     expect(await page()).not.toContain('Questions or trouble');
   });
 

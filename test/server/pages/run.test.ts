@@ -58,9 +58,9 @@ describe('/status/<mirror>/runs/<id>', () => {
 
   it('ends with the log, scrubbed and escaped', async () => {
     const run = addRun(scene, 'debian');
-    await writeLog(scene, run, `<b>line</b>\nfrom rsync://me:pw@host/x into ${scene.folder}/mirrors\n`);
+    await writeLog(scene, run, `<b>line</b>\nfrom rsync://me:pw@ftp.example.org/x into ${scene.folder}/mirrors\n`);
     const text = await page(run);
-    expect(text).toContain('&lt;b&gt;line&lt;/b&gt;\nfrom rsync://host/x into (data)/mirrors</pre>');
+    expect(text).toContain('&lt;b&gt;line&lt;/b&gt;\nfrom rsync://ftp.example.org/x into (data)/mirrors</pre>');
     expect(text).toContain(`href="/status/debian/runs/${run.id}?log=full"`);
   });
 

@@ -65,6 +65,7 @@ describe('failureOf', () => {
     [255, 'Host key verification failed.', 'refused'],
     [11, 'rsync: [receiver] write failed on "/x/f": No space left on device (28)', 'disk-full'],
     [23, 'rsync: [generator] recv_generator: mkdir "/x/d" failed: Disk quota exceeded (122)', 'disk-full'],
+    [23, 'ERROR: pool/a.deb failed verification -- update discarded.', 'checksum'],
     [23, 'rsync: [sender] send_files failed to open "/x/f" (in pond): Permission denied (13)', 'partial'],
   ])('hears what exit code %i says with %j', (code, line, failure) => {
     const found = end(code, `\n${line}\nrsync error: some error (code ${code}) at main.c(1) [Receiver=3.5.0]\n`);
