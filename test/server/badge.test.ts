@@ -32,7 +32,7 @@ describe('badges', () => {
   });
 
   it('is four fields for shields.io', async () => {
-    const { body } = await request(scene.http).get('/status/debian/badge.json');
+    const { body } = (await request(scene.http).get('/status/debian/badge.json')) as { body: unknown };
     expect(body).toEqual({ schemaVersion: 1, label: 'debian', message: 'current', color: 'brightgreen' });
   });
 
