@@ -2,6 +2,7 @@ import request from 'supertest';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { MirrorzSite } from '../../../config/settings.js';
 import type { TreeMirror } from '../../../core/mirror.js';
+import { NO_NUMBERS } from '../../../core/run.js';
 import { NO_LIMITS } from '../../../core/zone.js';
 import { isoInfo } from '../../../server/api/isoinfo.js';
 import { testMarker } from '../../fixtures/engine.js';
@@ -44,7 +45,14 @@ async function openManyStates(): Promise<Scene> {
     });
   }
   addRun(scene, 'broken', { outcome: 'failed', failure: 'disk-full', exitCode: 11 });
-  addRun(scene, 'held', { outcome: 'held', exitCode: 0 });
+  const heldBy = addRun(scene, 'held', { outcome: 'held', exitCode: 0 });
+  const base = scene.store.generations.live('held')?.id ?? 0;
+  const change = { publishedFiles: 9, deletedFiles: 9, deletedBytes: 9, touchedFiles: 0, shrunk: null };
+  const limits = [{ rule: 'max_delete', measured: '100 %', limit: '50 %', sentence: 'Upstream removed all.' }] as const;
+  scene.store.held.put({
+    ...{ mirror: 'held', runId: heldBy.id, base, slot: 'b', heldAt: NOW, approvedAt: null, numbers: NO_NUMBERS },
+    ...{ marker: null, report: { limits, change, folders: [], deleted: [], shrunk: [], lost: [] } },
+  });
   scene.store.mirrors.pause('paused', NOW - HOUR, 'disks');
   for (const name of ['fresh', 'broken']) scene.store.mirrors.setNextDue(name, NOW + HOUR);
   const run = addRun(scene, 'queued');
