@@ -45,6 +45,7 @@ interface StageRow {
   received_bytes: number;
 }
 
+const ADD_STAGE = 'INSERT INTO run_stages (run_id, pass, name, started_at) VALUES (@runId, @pass, @name, @startedAt)';
 /** With the condition of the index runs_good word for word: it is not used otherwise. */
 const LAST_GOOD =
   "SELECT * FROM runs WHERE mirror = ? AND outcome IN ('updated', 'unchanged') ORDER BY id DESC LIMIT 1";
@@ -113,9 +114,7 @@ export class RunStore {
       SELECT started_at FROM runs WHERE mirror = ? AND started_at > ?
         AND EXISTS (SELECT 1 FROM run_stages WHERE run_id = runs.id)`);
     this.#stages = db.prepare('SELECT * FROM run_stages WHERE run_id = ? ORDER BY rowid');
-    this.#addStage = db.prepare(
-      'INSERT INTO run_stages (run_id, pass, name, started_at) VALUES (@runId, @pass, @name, @startedAt)',
-    );
+    this.#addStage = db.prepare(ADD_STAGE);
     this.#endStage = db.prepare(`
       UPDATE run_stages SET
         ended_at = @endedAt,
