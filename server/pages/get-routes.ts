@@ -3,7 +3,7 @@ import { clientArchitecture } from '../../core/architecture.js';
 import { MillpondError } from '../../core/errors.js';
 import { readText } from '../api/query.js';
 import { currentProducts } from '../downloads/current-products.js';
-import { bestFile, productId, type Product } from '../downloads/products.js';
+import { bestFile } from '../downloads/products.js';
 import { clientSystem } from '../help/client-system.js';
 import { sendPage, type Twin } from '../respond.js';
 import type { ServerDeps } from '../server-deps.js';
