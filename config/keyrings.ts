@@ -41,7 +41,7 @@ export function missingKeyrings({ verify }: Pick<TreeMirror, 'verify'>): Keyring
 
 /** Why `name` is not the name of a keyring, or undefined. */
 export function keyringNameProblem(name: string): string | undefined {
-  const isPlain = name.split('/').every((part) => /^[A-Za-z0-9][A-Za-z0-9._+-]*$/.test(part));
+  const isPlain = name.split('/').every((part) => /^[A-Za-z0-9][A-Za-z0-9._+@-]*$/.test(part));
   if (isPlain && name.length <= 200) return undefined;
   return `${quote(name)} is not the name of a keyring: write that of a file in "keyrings:" or /usr/share/keyrings`;
 }

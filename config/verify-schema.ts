@@ -16,7 +16,7 @@ export const verify = field
       })
       .meta({
         description:
-          'What the tree is: tree (any; always looked at) or apt (archives of Debian packages). Or a list of these.',
+          'What the tree is: tree (any; always looked at), apt (archives of Debian packages), rpm, pacman or apk (repositories of such packages), checksums (files of sums beside images). Or a list of these.',
         examples: ['apt'],
       })
       .transform((value) => (typeof value === 'string' ? [value] : value)),

@@ -1,5 +1,5 @@
 /** Ways to look at a new tree before it is published; `tree` is always done. */
-export const VERIFIER_KINDS = ['tree', 'apt'] as const;
+export const VERIFIER_KINDS = ['tree', 'apt', 'rpm', 'pacman', 'apk', 'checksums'] as const;
 export type VerifierKind = (typeof VERIFIER_KINDS)[number];
 
 /** `enforce`: a tree with a fault is not published. `warn`: it is, and the fault is told. `off`: nothing is looked at. */

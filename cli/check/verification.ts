@@ -6,13 +6,23 @@ import type { VerifierKind } from '../../core/verify.js';
 import { runChild } from '../../platform/child.js';
 import type { CheckResult } from './check-result.js';
 
+interface NeededProgram {
+  readonly program: string;
+  readonly package: string;
+}
+
+const GPGV: NeededProgram = { program: 'gpgv', package: 'gpgv' };
+const XZ: NeededProgram = { program: 'xz', package: 'xz-utils' };
+const BZIP2: NeededProgram = { program: 'bzip2', package: 'bzip2' };
+const ZSTD: NeededProgram = { program: 'zstd', package: 'zstd' };
+
 /** Programs that kinds of verification start, and the Debian packages that have them. */
-const PROGRAMS: Readonly<Record<Exclude<VerifierKind, 'tree'>, readonly { program: string; package: string }[]>> = {
-  apt: [
-    { program: 'gpgv', package: 'gpgv' },
-    { program: 'xz', package: 'xz-utils' },
-    { program: 'bzip2', package: 'bzip2' },
-  ],
+const PROGRAMS: Readonly<Record<Exclude<VerifierKind, 'tree'>, readonly NeededProgram[]>> = {
+  apt: [GPGV, XZ, BZIP2],
+  rpm: [GPGV, XZ, BZIP2, ZSTD],
+  pacman: [GPGV, XZ, ZSTD],
+  apk: [],
+  checksums: [GPGV],
 };
 
 /** Whether each mirror whose trees are verified has the programs and the keyrings for that. */
@@ -27,7 +37,7 @@ export async function checkVerification({ mirrors }: Pick<Settings, 'mirrors'>):
   return [...programs.flatMap((result) => result ?? []), ...verified.flatMap(keyringResults)];
 }
 
-async function missingProgram({ program, ...at }: { program: string; package: string }): Promise<CheckResult | null> {
+async function missingProgram({ program, ...at }: NeededProgram): Promise<CheckResult | null> {
   try {
     await runChild(program, ['--version']);
     return null;

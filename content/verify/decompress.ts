@@ -26,6 +26,19 @@ export function compressionOf(name: string): { plain: string; compression: Compr
   return { plain: name.slice(0, name.length - compression.length), compression };
 }
 
+const MAGIC: readonly (readonly [hex: string, Compression])[] = [
+  ['1f8b', '.gz'],
+  ['fd377a585a00', '.xz'],
+  ['425a68', '.bz2'],
+  ['28b52ffd', '.zst'],
+];
+
+/** The compression that the first bytes tell; those of lzma cannot be told. */
+export function compressionByContent(bytes: Buffer): Compression {
+  const start = bytes.subarray(0, 6).toString('hex');
+  return MAGIC.find(([magic]) => start.startsWith(magic))?.[1] ?? '';
+}
+
 /**
  * The bytes of a file without its compression, at the pace of whoever reads them.
  * @throws Undecompressable when it is damaged or holds more than `most` bytes, MillpondError unavailable when a program

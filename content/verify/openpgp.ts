@@ -92,3 +92,18 @@ async function binaryKeyring(file: string, target: string): Promise<string> {
   await writeFile(target, Buffer.concat(blocks.map(([, base64 = '']) => Buffer.from(base64, 'base64'))));
   return target;
 }
+
+/** Whether the bytes hold their signature themselves, as text (RFC 9580 section 7). */
+export function isClearsigned(bytes: Buffer): boolean {
+  return /^-----BEGIN PGP SIGNED MESSAGE-----\r?$/m.test(bytes.subarray(0, 1000).toString('latin1'));
+}
+
+/** What is clearsigned has lost blanks at the ends of its lines (RFC 9580 section 7.2), and may have lost empty lines. */
+export function isSameText(one: Buffer, other: Buffer): boolean {
+  const plain = (text: Buffer): string =>
+    text
+      .toString('latin1')
+      .replaceAll(/[ \t\r]+$/gm, '')
+      .trim();
+  return plain(one) === plain(other);
+}

@@ -1,7 +1,10 @@
 import { hash } from 'node:crypto';
 
-/** Strongest first. */
-export const DIGEST_ALGORITHMS = ['sha512', 'sha256', 'sha1', 'md5'] as const;
+/** Of all bytes of a file; strongest first. */
+export const HASH_ALGORITHMS = ['sha512', 'sha256', 'sha1', 'md5'] as const;
+export type HashAlgorithm = (typeof HASH_ALGORITHMS)[number];
+/** Also what indexes of apk tell. */
+export const DIGEST_ALGORITHMS = [...HASH_ALGORITHMS, 'apk'] as const;
 export type DigestAlgorithm = (typeof DIGEST_ALGORITHMS)[number];
 /** `sha256:` and lower case hexadecimal digits. */
 export type FileDigest = `${DigestAlgorithm}:${string}`;

@@ -38,7 +38,10 @@ describe('verify', () => {
   });
 
   test.each([
-    ['{ kind: deb }', /kind: "deb" is not allowed here: it must be tree, apt, or a list of these/],
+    [
+      '{ kind: deb }',
+      /kind: "deb" is not allowed here: it must be tree, apt, rpm, pacman, apk, checksums, or a list of these/,
+    ],
     ['{ mode: warn }', /kind: is missing/],
     ['{ kind: apt }', /keyrings: is missing: "apt" is verified with the keys of its upstream/],
     [
@@ -49,6 +52,14 @@ describe('verify', () => {
     ['{ kind: apt, keyrings: a.gpg, hashes: some }', /hashes: "some" is not allowed: it must be "sampled" or "full"/],
   ])('refuses %s', (text, sentence) => {
     expect(problems(() => mirror(...MIRROR, `verify: ${text}`)).join('\n')).toMatch(sentence);
+  });
+
+  test('needs keyrings for apt alone, and takes the names of keys of apk', () => {
+    for (const kind of ['rpm', 'pacman', 'apk', 'checksums'])
+      expect(mirror(...MIRROR, `verify: { kind: ${kind} }`).verify).toMatchObject({ kinds: [kind], keyrings: [] });
+    const name = 'alpine-devel@lists.alpinelinux.org-6165ee59.rsa.pub';
+    const { verify } = mirror(...MIRROR, `verify: { kind: apk, keyrings: "${name}" }`);
+    expect(verify.keyrings.map((keyring) => keyring.name)).toEqual([name]);
   });
 
   test('needs no keyrings where nothing is looked at', () => {

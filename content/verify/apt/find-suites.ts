@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { bytePath } from '../../byte-path.js';
 import { RealFolders } from '../../real-folders.js';
 import { walk } from '../../walk.js';
-import { folderOf, inFolder } from '../named-path.js';
+import { folderOf, foldersAbove, inFolder } from '../named-path.js';
 import { isOfSuite } from './release.js';
 
 /** Of Release files; the largest of Debian's has under 300,000 bytes. */
@@ -19,14 +19,6 @@ export async function allSuites(root: string, signal: AbortSignal): Promise<stri
 /** The folders of the suites that any of these paths (bytes in latin1) is in. */
 export async function suitesAround(root: string, paths: Iterable<string>): Promise<string[]> {
   return suitesAmong(root, foldersAbove(paths));
-}
-
-/** All folders that hold any of the paths, near or far. */
-export function foldersAbove(paths: Iterable<string>): Set<string> {
-  const folders = new Set<string>();
-  for (const path of paths)
-    for (let folder = folderOf(path); !folders.has(folder); folder = folderOf(folder)) folders.add(folder);
-  return folders;
 }
 
 async function suitesAmong(root: string, folders: Iterable<string>): Promise<string[]> {

@@ -1,10 +1,10 @@
 import { namedPath } from '../named-path.js';
-import type { DigestAlgorithm, FileDigest, Reference } from '../reference-record.js';
+import type { HashAlgorithm, FileDigest, Reference } from '../reference-record.js';
 import { IndexFault } from '../references.js';
 
 /** Longest paragraph, in characters; the longest of Debian's has under 200,000. */
 const LONGEST = 4 * 1024 * 1024;
-const DIGITS: Readonly<Record<DigestAlgorithm, number>> = { sha256: 64, sha512: 128, sha1: 40, md5: 32 };
+const DIGITS: Readonly<Record<HashAlgorithm, number>> = { sha256: 64, sha512: 128, sha1: 40, md5: 32 };
 /** The first that is there counts. */
 const PACKAGE_FIELDS = [
   { algorithm: 'sha256', field: /^SHA256:(.*)$/im },
@@ -88,7 +88,7 @@ function pathOf(base: string, path: string, name: string): string {
   throw new IndexFault(`names ${quoted} as a file of the package ${name}, which leads out of the tree`, []);
 }
 
-function digestOf(algorithm: DigestAlgorithm, hex: string, name: string): FileDigest {
+function digestOf(algorithm: HashAlgorithm, hex: string, name: string): FileDigest {
   if (hex.length === DIGITS[algorithm] && /^[0-9a-f]+$/i.test(hex)) return `${algorithm}:${hex.toLowerCase()}`;
   throw new IndexFault(`tells no hash that is one of the package ${name}`, []);
 }

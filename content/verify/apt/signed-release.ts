@@ -1,9 +1,7 @@
-import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { systemCode } from '../../../core/errors.js';
-import { bytePath } from '../../byte-path.js';
+import { isPublished, readSmall } from '../files-of-tree.js';
 import { inFolder } from '../named-path.js';
-import { verifySignature, type SignatureResult } from '../openpgp.js';
+import { isSameText, verifySignature, type SignatureResult } from '../openpgp.js';
 import { IndexFault } from '../references.js';
 import type { Finding, VerifyRequest } from '../verifier.js';
 import { LARGEST_RELEASE } from './find-suites.js';
@@ -31,7 +29,9 @@ export async function signedRelease(request: VerifyRequest, folder: string): Pro
   const all = NAMES.map((name) => inFolder(folder, name));
   const find = (path: string, problem: string, fetchAgain: readonly string[] = all): void =>
     void findings.push({ path, problem, fetchAgain });
-  const [inRelease, release, signature] = await Promise.all(all.map((path) => readSmall(request.root, path)));
+  const [inRelease, release, signature] = await Promise.all(
+    all.map((path) => readSmall(request.root, path, LARGEST_RELEASE)),
+  );
   const [inReleasePath = '', releasePath = '', signaturePath = ''] = all;
   const path = inRelease ? inReleasePath : releasePath;
   if (inRelease === 'too large' || release === 'too large' || signature === 'too large') {
@@ -40,7 +40,7 @@ export async function signedRelease(request: VerifyRequest, folder: string): Pro
   }
   const judge = async (at: string, signed: Buffer, detached: Buffer | null): Promise<Buffer | null> => {
     const { content, expired, problem } = await verified(request, signed, detached);
-    if (problem !== null && !(expired && (await isPublished(request, at)))) find(at, problem);
+    if (problem !== null && !(expired && (await isPublished(request, at, LARGEST_RELEASE)))) find(at, problem);
     return content;
   };
   const inner = inRelease ? await judge(inReleasePath, inRelease, null) : null;
@@ -51,7 +51,11 @@ export async function signedRelease(request: VerifyRequest, folder: string): Pro
   if (!content || findings.length > 0) return { path, release: null, findings };
   try {
     const parsed = parseRelease(content, folder);
-    if (parsed.validUntil !== null && parsed.validUntil < request.clock() && !(await isPublished(request, path)))
+    if (
+      parsed.validUntil !== null &&
+      parsed.validUntil < request.clock() &&
+      !(await isPublished(request, path, LARGEST_RELEASE))
+    )
       find(path, `was valid until ${new Date(parsed.validUntil).toISOString().slice(0, 16)}Z: upstream is too old`);
     return { path, release: findings.length > 0 ? null : parsed, findings };
   } catch (error) {
@@ -65,7 +69,7 @@ export async function signedRelease(request: VerifyRequest, folder: string): Pro
 export async function publishedRelease({ published }: VerifyRequest, folder: string): Promise<Release | null> {
   if (published === null) return null;
   for (const name of ['InRelease', 'Release']) {
-    const content = await readSmall(published, inFolder(folder, name));
+    const content = await readSmall(published, inFolder(folder, name), LARGEST_RELEASE);
     if (content === null) continue;
     try {
       return content === 'too large' ? null : parseRelease(content, folder);
@@ -83,33 +87,4 @@ function verified(
   detached: Buffer | null,
 ): Promise<SignatureResult> {
   return verifySignature(signed, detached, { keyrings, work: join(records, 'gpgv'), env, signal });
-}
-
-/** Whether clients have this very file already. */
-async function isPublished({ root, published }: VerifyRequest, path: string): Promise<boolean> {
-  if (published === null) return false;
-  const [here, there] = [await readSmall(root, path), await readSmall(published, path)];
-  return Buffer.isBuffer(here) && Buffer.isBuffer(there) && here.equals(there);
-}
-
-async function readSmall(root: string, path: string): Promise<Buffer | 'too large' | null> {
-  const file = bytePath(root, path);
-  try {
-    const found = await stat(file);
-    if (!found.isFile()) return null;
-    return found.size > LARGEST_RELEASE ? 'too large' : await readFile(file);
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return null;
-    throw error;
-  }
-}
-
-/** What is clearsigned has lost blanks at the ends of its lines (RFC 9580 section 7.2), and may have lost empty lines. */
-function isSameText(one: Buffer, other: Buffer): boolean {
-  const plain = (text: Buffer): string =>
-    text
-      .toString('latin1')
-      .replaceAll(/[ \t\r]+$/gm, '')
-      .trim();
-  return plain(one) === plain(other);
 }

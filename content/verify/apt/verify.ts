@@ -2,10 +2,11 @@ import { stat } from 'node:fs/promises';
 import { displayName } from '../../../core/tree-path.js';
 import { bytePath } from '../../byte-path.js';
 import { changedPaths } from '../changed-paths.js';
+import { foldersAbove } from '../named-path.js';
 import { readInForce, type IndexEntry } from '../in-force.js';
 import { checkReferences, type Index } from '../references.js';
 import { MAX_FINDINGS, withoutRecords, type Finding, type Verified, type VerifyRequest } from '../verifier.js';
-import { allSuites, foldersAbove, suitesAround } from './find-suites.js';
+import { allSuites, suitesAround } from './find-suites.js';
 import { verifySuite } from './verify-suite.js';
 
 /**

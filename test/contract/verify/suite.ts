@@ -13,6 +13,8 @@ export interface VerifierScene {
   readonly keyrings: readonly string[];
   /** A file that an index names, of several bytes. */
   readonly named: string;
+  /** Trees may lack what is named: it is a fault only where it was published. */
+  readonly mayLack?: boolean;
   /** Adds one more file that an index names, as upstream would; returns it, and all that was changed for it. */
   grow(): Promise<{ named: string; changed: string[] }>;
 }
@@ -58,7 +60,11 @@ export async function verification(
 export function verifierSuite(kind: VerifierKind, build: (folder: string) => Promise<VerifierScene>): void {
   const start = async () => {
     const scene = await build(await tempFolder());
-    return { scene, ...(await verification(kind, scene)), file: join(scene.root, scene.named) };
+    const spoil = (path = scene.named): void => {
+      if (scene.mayLack) writeFileSync(join(scene.root, path), 'x');
+      else rmSync(join(scene.root, path));
+    };
+    return { scene, ...(await verification(kind, scene)), file: join(scene.root, scene.named), spoil };
   };
   describe(`the contract of verifiers: ${kind}`, () => {
     looksAtEverything(start);
@@ -71,7 +77,15 @@ export function verifierSuite(kind: VerifierKind, build: (folder: string) => Pro
   });
 }
 
-type Start = () => Promise<Verification & { readonly scene: VerifierScene; readonly file: string }>;
+interface Started extends Verification {
+  readonly scene: VerifierScene;
+  /** The file that is named. */
+  readonly file: string;
+  /** Makes a file that is named what no index may name; without a path, that one. */
+  spoil(path?: string): void;
+}
+
+type Start = () => Promise<Started>;
 
 function about(path: string): unknown {
   return [expect.objectContaining({ path, fetchAgain: [path] })];
@@ -88,9 +102,9 @@ function looksAtEverything(start: Start): void {
   });
 
   test('finds what is missing, is too short, and has other bytes', async () => {
-    const { scene, check, file } = await start();
+    const { scene, check, file, spoil } = await start();
     const content = readFileSync(file);
-    rmSync(file);
+    spoil();
     expect(await check(null)).toEqual(about(scene.named));
     writeFileSync(file, content.subarray(1));
     expect(await check(null)).toEqual(about(scene.named));
@@ -103,20 +117,20 @@ function looksAtEverything(start: Start): void {
 
 function looksAtChanges(start: Start): void {
   test('finds what is missing of that which has come', async () => {
-    const { scene, check } = await start();
+    const { scene, check, spoil } = await start();
     expect(await check(null)).toEqual([]);
     const { named, changed } = await scene.grow();
-    rmSync(join(scene.root, named));
+    spoil(named);
     expect(await check(changed)).toEqual(about(named));
   });
 
   test('looks at what has changed and is named as before, and at nothing else', async () => {
-    const { scene, check, file } = await start();
+    const { scene, check, file, spoil } = await start();
     expect(await check(null)).toEqual([]);
     const content = readFileSync(file);
     writeFileSync(file, Buffer.alloc(content.length, 'x'));
     expect(await check([scene.named])).toEqual(about(scene.named));
-    rmSync(file);
+    spoil();
     expect(await check([scene.named])).toEqual(about(scene.named));
     expect(await check(['unnamed'])).toEqual([]);
     writeFileSync(file, content);
@@ -126,20 +140,20 @@ function looksAtChanges(start: Start): void {
 
 function looksAtEverythingWithoutRecords(start: Start): void {
   test('looks at everything where its records are of another generation, damaged or lost', async () => {
-    const { scene, check, file, records } = await start();
+    const { scene, check, file, records, spoil } = await start();
     expect(await check(null)).toEqual([]);
     const content = readFileSync(file);
-    rmSync(file);
+    spoil();
     expect(await check([], { base: 2 })).toEqual(about(scene.named));
     writeFileSync(file, content);
     expect(await check(null)).toEqual([]);
     for (const name of readdirSync(records)) truncateSync(join(records, name), 10);
-    rmSync(file);
+    spoil();
     expect(await check([])).toEqual(about(scene.named));
     writeFileSync(file, content);
     expect(await check(null)).toEqual([]);
     rmSync(records, { recursive: true });
-    rmSync(file);
+    spoil();
     expect(await check([])).toEqual(about(scene.named));
   });
 }

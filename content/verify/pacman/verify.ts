@@ -1,0 +1,81 @@
+import { hash } from 'node:crypto';
+import { bytePath } from '../../byte-path.js';
+import { compressionByContent, decompressed, type Compression } from '../decompress.js';
+import { detachedSignatureFindings } from '../detached-signature.js';
+import { isFileIn, namesIn, readSmall } from '../files-of-tree.js';
+import { verifyFolders, type FolderContext, type FolderKind, type VerifiedFolder } from '../folders.js';
+import { folderOf, inFolder } from '../named-path.js';
+import { orFetchAgain } from '../or-fetch-again.js';
+import type { Reference } from '../reference-record.js';
+import type { Index } from '../references.js';
+import type { Finding, Verified, VerifyRequest } from '../verifier.js';
+import { packagesIn, type DatabasePackage } from './database.js';
+
+const DATABASE = /\.db$/;
+/** Arch Linux's largest has under 10 MB, and under 100 MB when it is decompressed. */
+const LARGEST_DATABASE = 64 * 1024 * 1024;
+const LARGEST_PLAIN = 512 * 1024 * 1024;
+
+/**
+ * Repositories of pacman, wherever they are in the tree: each `*.db` is signed where it has a signature, and each package
+ * that it names is there, with its signature where the database tells one or the tree had one.
+ */
+export function verify(request: VerifyRequest): Promise<Verified> {
+  return verifyFolders(request, REPOSITORIES);
+}
+
+const REPOSITORIES: FolderKind = {
+  none: 'the tree holds no database of pacman ("*.db")',
+  folderOfIndex: (path) => (DATABASE.test(path) ? folderOf(path) : null),
+  hasIndex: async (root, folder) => (await namesIn(root, folder)).some((name) => DATABASE.test(name)),
+  verifyFolder: verifyRepository,
+};
+
+async function verifyRepository(context: FolderContext, folder: string): Promise<VerifiedFolder> {
+  const findings: Finding[] = [];
+  const indexes: Index[] = [];
+  for (const name of await namesIn(context.request.root, folder)) {
+    if (!DATABASE.test(name)) continue;
+    const path = inFolder(folder, name);
+    const content = await readSmall(context.request.root, path, LARGEST_DATABASE);
+    if (content === 'too large')
+      findings.push({ path, problem: `has more than ${LARGEST_DATABASE} bytes`, fetchAgain: [path] });
+    if (!Buffer.isBuffer(content)) continue;
+    findings.push(...(await detachedSignatureFindings(context, { path, content, suffixes: ['.sig'] })));
+    const key = hash('sha256', Buffer.concat([Buffer.from(`${path}\0`, 'latin1'), content]), 'hex');
+    const compression = compressionByContent(content);
+    indexes.push({
+      part: folder,
+      path,
+      key,
+      references: () => orFetchAgain(path, referencesIn(context, path, compression)),
+    });
+  }
+  return { findings, indexes };
+}
+
+async function* referencesIn(
+  context: FolderContext,
+  path: string,
+  compression: Compression,
+): AsyncGenerator<Reference[]> {
+  const { root, signal, env } = context.request;
+  const plain = decompressed(bytePath(root, path), compression, { most: LARGEST_PLAIN, signal, env });
+  for await (const packages of packagesIn(plain, folderOf(path)))
+    yield [...packages, ...(await signaturesOf(context, packages))];
+}
+
+/** Most databases do not tell which packages upstream has signed: it is told by what is there, or was. */
+async function signaturesOf(
+  { request, sameSelection }: FolderContext,
+  packages: readonly DatabasePackage[],
+): Promise<Reference[]> {
+  const signatures: Reference[] = [];
+  for (const { path: file, isSigned } of packages) {
+    const path = `${file}.sig`;
+    const isThere = isSigned || (await isFileIn(request.root, path));
+    if (isThere || (sameSelection && (await isFileIn(request.published, path))))
+      signatures.push({ path, size: null, digest: null });
+  }
+  return signatures;
+}

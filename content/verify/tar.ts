@@ -1,0 +1,60 @@
+import { once } from 'node:events';
+import { extract } from 'tar-stream';
+import { messageOf } from '../../core/errors.js';
+import { IndexFault } from './references.js';
+
+export interface TarEntry {
+  readonly name: string;
+  readonly content: Buffer;
+}
+
+/**
+ * The files of a tar archive of unknown origin whose names `wants` takes, some at a time; all others are passed over.
+ * @throws IndexFault when it is damaged, or one of them has more than `largest` bytes; what `chunks` throw
+ */
+export async function* tarEntries(
+  chunks: AsyncIterable<Buffer>,
+  { wants, largest }: { wants: (name: string) => boolean; largest: number },
+): AsyncGenerator<TarEntry[]> {
+  const archive = extract();
+  let found: TarEntry[] = [];
+  archive.on('entry', (header, stream, next) => {
+    const pieces: Buffer[] = [];
+    const isWanted = header.type === 'file' && wants(header.name);
+    if (isWanted && (header.size ?? 0) > largest)
+      archive.destroy(new IndexFault(`holds ${quoted(header.name)} with more than ${largest} bytes`, []));
+    if (isWanted) stream.on('data', (piece) => void pieces.push(piece as Buffer));
+    stream.on('end', () => {
+      if (isWanted) found.push({ name: header.name, content: Buffer.concat(pieces) });
+      next();
+    });
+    stream.resume();
+  });
+  const take = (): TarEntry[] => {
+    const taken = found;
+    found = [];
+    return taken;
+  };
+  const failure = new Promise<never>((_, reject) => {
+    archive.on('error', (error) => {
+      const problem = `is no whole tar archive (${quoted(messageOf(error))})`;
+      reject(error instanceof IndexFault ? error : new IndexFault(problem, []));
+    });
+  });
+  failure.catch(() => undefined); // it may come when nobody waits
+  try {
+    for await (const chunk of chunks) {
+      if (!archive.write(chunk)) await Promise.race([once(archive, 'drain'), failure]);
+      yield take();
+    }
+    archive.end(undefined);
+    await Promise.race([once(archive, 'close'), failure]);
+    yield take();
+  } finally {
+    archive.destroy(null);
+  }
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text.slice(0, 200));
+}
