@@ -20,6 +20,7 @@ export async function* tarEntries(
   let found: TarEntry[] = [];
   archive.on('entry', (header, stream, next) => {
     const pieces: Buffer[] = [];
+    stream.on('error', () => undefined); // it is that of the archive
     const isWanted = header.type === 'file' && wants(header.name);
     if (isWanted && (header.size ?? 0) > largest)
       archive.destroy(new IndexFault(`holds ${quoted(header.name)} with more than ${largest} bytes`, []));
