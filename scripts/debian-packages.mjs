@@ -44,6 +44,7 @@ export const TEST_PACKAGES = [
   { package: 'createrepo-c', probe: 'createrepo_c' },
   { package: 'rpm', probe: 'rpmbuild' },
   { package: 'dnf', probe: 'dnf' },
+  { package: 'dnf-plugins-core', probe: '/usr/lib/python3/dist-packages/dnf-plugins/download.py' },
   { package: 'pacman-package-manager', probe: 'repo-add' },
   { package: 'makepkg', probe: '/usr/share/makepkg/util/compress.sh' },
   { package: 'libarchive-tools', probe: 'bsdtar' },
