@@ -1,6 +1,6 @@
 import { Undecompressable } from './decompress.js';
 import type { Reference } from './reference-record.js';
-import { IndexFault } from './references.js';
+import { IndexFault } from './index-fault.js';
 
 /** What an index names; where it cannot be read, and no other index tells its hash, it may be right when it is fetched again. */
 export async function* orFetchAgain(

@@ -6,6 +6,7 @@ import { bytePath } from '../byte-path.js';
 import { eachLimited } from '../each-limited.js';
 import { RealFolders } from '../real-folders.js';
 import { hashFile } from './hash-file.js';
+import { IndexFault } from './index-fault.js';
 import { writeInForce, type InForce, type IndexEntry } from './in-force.js';
 import { algorithmOf, pathKey, RecordBuilder, referenceKey, type Key } from './reference-record.js';
 import type { Reference, ReferenceRecord } from './reference-record.js';
@@ -15,18 +16,6 @@ import { MAX_FINDINGS, type Finding, type Verified, type VerifyRequest } from '.
 export interface Index extends IndexEntry {
   /** What it names, some at a time. @throws IndexFault when it cannot be read, or names what no index may name */
   references(): AsyncIterable<readonly Reference[]>;
-}
-
-/** What is wrong with an index: the end of a sentence that begins with its path. */
-export class IndexFault extends Error {
-  constructor(
-    readonly problem: string,
-    /** Files that may be right when they are fetched again (bytes in latin1). */
-    readonly fetchAgain: readonly string[],
-  ) {
-    super(problem);
-    this.name = 'IndexFault';
-  }
 }
 
 export interface ReferenceCheckInput {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { extract } from 'tar-stream';
 import { messageOf } from '../../core/errors.js';
-import { IndexFault } from './references.js';
+import { IndexFault } from './index-fault.js';
 
 export interface TarEntry {
   readonly name: string;

@@ -1,5 +1,5 @@
 import { SaxesParser } from 'saxes';
-import { IndexFault } from './references.js';
+import { IndexFault } from './index-fault.js';
 
 /** What is told of XML while it is read; names are as they are written, the outermost element has depth 1. */
 export interface XmlHandler<T> {

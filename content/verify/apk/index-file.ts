@@ -2,7 +2,7 @@ import { gunzipSync } from 'node:zlib';
 import { messageOf } from '../../../core/errors.js';
 import { namedPath } from '../named-path.js';
 import type { FileDigest, Reference } from '../reference-record.js';
-import { IndexFault } from '../references.js';
+import { IndexFault } from '../index-fault.js';
 import { tarEntries } from '../tar.js';
 import { GzipMembers, NoMembers } from './gzip-members.js';
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
-import { IndexFault } from '../references.js';
+import { IndexFault } from '../index-fault.js';
 import { tarEntries } from '../tar.js';
 import { GzipMembers, NoMembers } from './gzip-members.js';
 

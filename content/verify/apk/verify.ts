@@ -5,7 +5,7 @@ import { isFileIn, readSmall } from '../files-of-tree.js';
 import { verifyFolders, type FolderContext, type FolderKind, type VerifiedFolder } from '../folders.js';
 import { folderOf, inFolder } from '../named-path.js';
 import { orFetchAgain } from '../or-fetch-again.js';
-import { IndexFault } from '../references.js';
+import { IndexFault } from '../index-fault.js';
 import type { Verified, VerifyRequest } from '../verifier.js';
 import { divideIndex, packagesIn, type IndexSignature } from './index-file.js';
 

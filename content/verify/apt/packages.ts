@@ -1,6 +1,6 @@
 import { namedPath } from '../named-path.js';
 import type { HashAlgorithm, FileDigest, Reference } from '../reference-record.js';
-import { IndexFault } from '../references.js';
+import { IndexFault } from '../index-fault.js';
 
 /** Longest paragraph, in characters; the longest of Debian's has under 200,000. */
 const LONGEST = 4 * 1024 * 1024;

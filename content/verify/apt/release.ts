@@ -1,6 +1,6 @@
 import type { FileDigest } from '../reference-record.js';
 import { namedPath } from '../named-path.js';
-import { IndexFault } from '../references.js';
+import { IndexFault } from '../index-fault.js';
 
 /** A Release file (https://wiki.debian.org/DebianRepository/Format, "Release" files). */
 export interface Release {

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { isPublished, readSmall } from '../files-of-tree.js';
 import { inFolder } from '../named-path.js';
 import { isSameText, verifySignature, type SignatureResult } from '../openpgp.js';
-import { IndexFault } from '../references.js';
+import { IndexFault } from '../index-fault.js';
 import type { Finding, VerifyRequest } from '../verifier.js';
 import { LARGEST_RELEASE } from './find-suites.js';
 import { parseRelease, type Release } from './release.js';

@@ -1,6 +1,6 @@
 import { namedPath } from '../named-path.js';
 import type { FileDigest, Reference } from '../reference-record.js';
-import { IndexFault } from '../references.js';
+import { IndexFault } from '../index-fault.js';
 import { tarEntries } from '../tar.js';
 
 /** Of the description of a package; with embedded signature and long lists of dependencies. */

@@ -1,5 +1,5 @@
 import type { DigestAlgorithm, FileDigest } from '../reference-record.js';
-import { IndexFault } from '../references.js';
+import { IndexFault } from '../index-fault.js';
 
 /** As repositories name them; `sha` is what the oldest ones call SHA-1. */
 const ALGORITHMS: Readonly<Record<string, readonly [DigestAlgorithm, number]>> = {

@@ -1,5 +1,5 @@
 import { nameProblem } from '../../../core/tree-path.js';
-import { IndexFault } from '../references.js';
+import { IndexFault } from '../index-fault.js';
 
 const LONGEST = 4096;
 

@@ -1,5 +1,5 @@
 import type { Reference } from '../reference-record.js';
-import { IndexFault } from '../references.js';
+import { IndexFault } from '../index-fault.js';
 import { readXml, type XmlHandler } from '../xml.js';
 import { checksumOf, sizeOf } from './checksum.js';
 import { locatedPath } from './location.js';

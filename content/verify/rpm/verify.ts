@@ -7,7 +7,8 @@ import { verifyFolders, type FolderContext, type FolderKind, type VerifiedFolder
 import { folderOf, inFolder } from '../named-path.js';
 import { isFileIn, readSmall } from '../files-of-tree.js';
 import type { Reference } from '../reference-record.js';
-import { IndexFault, type Index } from '../references.js';
+import { IndexFault } from '../index-fault.js';
+import type { Index } from '../references.js';
 import { toldFileProblem } from '../told-file.js';
 import type { Finding, Verified, VerifyRequest } from '../verifier.js';
 import { packagesIn } from './primary.js';
