@@ -1,6 +1,8 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { parse, stringify } from 'yaml';
+import { createAptRepository } from '../fixtures/apt-repository.js';
 import { runMillpond } from '../fixtures/command-line.js';
 import { endOf, read } from '../fixtures/pond.js';
 import { startProgram } from '../fixtures/program.js';
@@ -37,4 +39,48 @@ test('a mirror is added by its preset to a running program, brings what was chos
   expect((await millpond('sync', 'bsd', '--wait')).stdout).toMatch(/^Run 3 of bsd: updated\. /m);
   const now = ['7.8/i386/install78.iso', '7.8/packages/i386/a-1.tgz', 'timestamp'];
   expect(Object.keys(snapshot(live)).sort()).toEqual(now);
+});
+
+test('an archive is verified as the preset of Debian says, whatever architectures are chosen of it', async () => {
+  const folder = await tempFolder();
+  const repository = await createAptRepository(folder);
+  for (const architecture of ['amd64', 'arm64'] as const)
+    await repository.addPackage({
+      name: `hello-${architecture}`,
+      version: '1',
+      architecture,
+      description: 'x',
+      files: {},
+    });
+  await repository.publish();
+  const daemon = await startDaemon({ modules: { debian: repository.folder } });
+  onTestFinished(() => daemon.stop());
+  const home = join(folder, 'millpond');
+  await mkdir(join(home, 'keyrings'), { recursive: true });
+  await copyFile(repository.keyring, join(home, 'keyrings', 'tests.gpg'));
+  const mirror = (arch: string[]) => ({
+    ...{ preset: 'debian', upstream: daemon.url('debian'), select: { arch, suites: ['stable'] }, schedule: 'manual' },
+    ...{ verify: { kind: 'apt', keyrings: ['tests.gpg'] }, origin: { url: 'http://127.0.0.1:9/', every: '7d' } },
+    ...{ guard: { max_delete: '100%' }, trace: { kind: 'debian', host: 'mirror.example.edu' }, retry: { attempts: 1 } },
+  });
+  const program = await startProgram(home, { debian: mirror(['amd64']) });
+  const live = join(program.data, 'mirrors', 'debian', 'live');
+  const debs = (): string[] => Object.keys(snapshot(live)).filter((path) => path.endsWith('.deb'));
+  const choose = async (arch: string[]): Promise<void> => {
+    const config = parse(await readFile(program.config, 'utf8')) as { mirrors: object };
+    await writeFile(program.config, stringify({ ...config, mirrors: { debian: mirror(arch) } }));
+    expect(await runMillpond(program.config, 'reload')).toMatchObject({ code: 0 });
+  };
+
+  expect(await program.sync('debian')).toMatchObject({ outcome: 'updated' });
+  expect(debs()).toEqual([expect.stringContaining('hello-amd64_1_amd64.deb')]);
+  expect(Object.keys(snapshot(live))).toContain('project/trace/mirror.example.edu');
+  expect(await program.sync('debian')).toMatchObject({ outcome: 'unchanged' });
+  await choose(['amd64', 'arm64']);
+  expect(await program.sync('debian')).toMatchObject({ outcome: 'updated' });
+  expect(debs()).toHaveLength(2);
+  await choose(['arm64']);
+  expect(await program.sync('debian')).toMatchObject({ outcome: 'updated' });
+  expect(debs()).toEqual([expect.stringContaining('hello-arm64_1_arm64.deb')]);
+  expect(Object.keys(snapshot(live)).filter((path) => path.includes('amd64'))).toEqual([]);
 });
