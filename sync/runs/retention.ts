@@ -11,8 +11,10 @@ export async function removeOldRuns(
   mirror: string,
   keep: { runs: number; days: number },
 ): Promise<void> {
+  // the pace counts those of a day
+  const before = clock() - Math.max(keep.days, 1) * DAY_MS;
   try {
-    for (const id of store.runs.outdated(mirror, { runs: keep.runs, before: clock() - keep.days * DAY_MS })) {
+    for (const id of store.runs.outdated(mirror, { runs: keep.runs, before })) {
       await rm(layout.log(mirror, id), { force: true });
       store.runs.remove(id);
     }

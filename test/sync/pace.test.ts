@@ -148,3 +148,18 @@ test('a try again keeps to the pace', async () => {
   expect(run).toMatchObject({ outcome: 'failed', failure: 'connect', retryAt: clock.now + 24 * HOUR });
   expect(millpond.store.mirrors.get('pond').nextDueAt).toBe(run.retryAt);
 });
+
+test('runs of the last day are not forgotten, however few shall be kept', async () => {
+  const { millpond, clock } = await engine({ ...NONE, maxPerDay: 3 });
+  millpond.settings = { ...millpond.settings, sync: { ...millpond.settings.sync, keep: { runs: 1, days: 0 } } };
+  millpond.engine.apply(millpond.settings);
+  for (let n = 0; n < 3; n++) {
+    await millpond.sync('pond');
+    clock.now += HOUR;
+  }
+  await vi.waitFor(() => expect(millpond.store.runs.list('pond', 10)).toHaveLength(3));
+  expect(() => millpond.engine.trigger('pond', 'manual')).toThrow('this would be fetch 4 of pond');
+  clock.now += 24 * HOUR;
+  await millpond.sync('pond');
+  await vi.waitFor(() => expect(millpond.store.runs.list('pond', 10)).toHaveLength(1));
+});
