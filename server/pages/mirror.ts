@@ -1,3 +1,4 @@
+import type { UpstreamReading } from '../../core/freshness.js';
 import type { Generation } from '../../core/generation.js';
 import type { Run } from '../../core/run.js';
 import type { TrafficNumbers } from '../../core/traffic.js';
@@ -5,6 +6,7 @@ import { countOf, formatBytes, formatCount } from '../../core/units.js';
 import type { GenerationsData } from '../generations.js';
 import { growthWords } from '../growth.js';
 import { lagWords } from '../lag.js';
+import { paceWords } from '../pace-words.js';
 import type { MirrorStatus } from '../mirror-status.js';
 import type { RecordedVerdict } from '../../store/verdicts.js';
 import type { LogTail } from '../run-log.js';
@@ -14,7 +16,7 @@ import { runStrip } from './run-strip.js';
 import { changeRows, logView, outcomeSign, progressView, runHref, runRow } from './run-view.js';
 import { sizeLine } from './size-line.js';
 import { stateHistoryView } from './state-strip.js';
-import { timeOrNull } from './time-view.js';
+import { sentenceView, timeOrNull } from './time-view.js';
 import { renderView } from './view.js';
 
 export interface MirrorPage {
@@ -67,8 +69,11 @@ export function renderMirror(frame: PageFrame, status: MirrorStatus, page: Mirro
     published: publishedView(status, now),
     marker: status.marker,
     upstreamMarker: timeOrNull(status.upstreamMarker?.time, now),
+    origin: status.upstream.origin && readingView(status.upstream.origin, now),
+    direct: status.upstream.direct && readingView(status.upstream.direct, now),
     upstreams: status.upstreams,
     schedule: status.schedule,
+    pace: status.pace && sentenceView(paceWords(status.pace), now),
     next: timeOrNull(status.verdict.nextAt, now),
     inPlace: status.publish === 'in-place',
     runs: rows.slice(0, OPEN_RUNS),
@@ -88,6 +93,11 @@ export function renderMirror(frame: PageFrame, status: MirrorStatus, page: Mirro
     logRun: newest ? { id: newest.id, href: runHref(newest), ...outcomeSign(newest) } : null,
     twins: { json: `${status.statusPath}.json`, text: `${status.statusPath}.txt` },
   });
+}
+
+/** A marker as it was last read between runs, and since when it cannot be. */
+function readingView({ time, failedSince }: UpstreamReading, now: number): object {
+  return { time: timeOrNull(time, now), failed: timeOrNull(failedSince, now) };
 }
 
 function trafficWords({ requests, bytes }: TrafficNumbers): string {

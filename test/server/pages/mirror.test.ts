@@ -63,6 +63,23 @@ describe('/status/<mirror>', () => {
     );
   });
 
+  it('tells the markers of both upstreams, since when one cannot be read, and how often upstream is asked', async () => {
+    const pace = { maxPerDay: 4, minutes: { from: 5, to: 55 }, jitter: null };
+    const marker = testMarker('TIME', { parser: 'epoch' });
+    const paced = await openScene({ mirrors: [makeMirror('apache', { marker, pace })] });
+    onTestFinished(() => paced.close());
+    paced.store.lightTransaction(() => {
+      paced.store.markers.read('apache', 'origin', { value: 'b', time: NOW - HOUR }, NOW - MINUTE);
+      paced.store.markers.failed('apache', 'direct', 'Gone.', NOW - 2 * HOUR);
+    });
+    const run = addRun(paced, 'apache');
+    paced.store.runs.startStage({ runId: run.id, pass: 1, name: 'all', startedAt: NOW - HOUR });
+    const { text } = await request(paced.http).get('/status/apache').set('Accept', 'text/html');
+    expect(text).toMatch(/Marker of the true upstream<\/dt><dd><time class="stacked" datetime="2026-11-23T13:00:00/);
+    expect(text).toMatch(/not to be read since<\/span> <time datetime="2026-11-23T12:00:00/);
+    expect(text).toContain('at most 4 fetches in 24 hours, 1 used; starts in minutes 5 to 55 of an hour (UTC)');
+  });
+
   it('shows progress whole without script', async () => {
     const running = { ...addRun(scene, 'debian'), phase: 'pull' as const, outcome: null, endedAt: null };
     scene.engine.activities.set('debian', { ...IDLE, running, progress: PROGRESS, lastByteAt: NOW });
