@@ -141,11 +141,16 @@ test('a person is told of a day that is used up, and may insist', async () => {
 
 test('a try again keeps to the pace', async () => {
   const retry = { attempts: 3, firstBackoff: 60, maxBackoff: 60 };
-  const upstreams = ['rsync://127.0.0.1:1/pond/'];
-  const { millpond, clock } = await engine({ ...NONE, maxPerDay: 1 }, { retry, upstreams });
+  const { millpond, clock } = await engine({ ...NONE, maxPerDay: 2 }, { retry });
+  await millpond.sync('pond');
+  const [mirror] = [...millpond.settings.mirrors.values()];
+  if (!mirror) throw new Error('there is no mirror');
+  const gone = { ...mirror, upstreams: ['rsync://127.0.0.1:1/pond/'] };
+  millpond.engine.apply({ ...millpond.settings, mirrors: new Map([['pond', gone]]) });
+  clock.now += HOUR;
   // without a marker it is the pull that is refused, and that was one
   const run = await millpond.sync('pond');
-  expect(run).toMatchObject({ outcome: 'failed', failure: 'connect', retryAt: clock.now + 24 * HOUR });
+  expect(run).toMatchObject({ outcome: 'failed', failure: 'connect', retryAt: clock.now + 23 * HOUR });
   expect(millpond.store.mirrors.get('pond').nextDueAt).toBe(run.retryAt);
 });
 
