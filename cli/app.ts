@@ -88,11 +88,9 @@ async function start(options: AppOptions, undo: Undo): Promise<App> {
   let ready = false;
   const serverDeps = {
     ...{ settings: () => settings, store, engine, board, trees, layout, clock, log, version: packageVersion() },
-    hashes: hashes.parts,
-    ...{ images: images.parts, imageStatistics: images.statistics, imagePulls: images.pulls },
+    ...{ hashes: hashes.parts, images: images.parts, imageStatistics: images.statistics, imagePulls: images.pulls },
     ...{ statistics: statistics.counts, accessLog: statistics.accessLog },
-    ...{ ...guides.parts, rsync: () => rsync.view() },
-    ready: () => ready,
+    ...{ ...guides.parts, rsync: () => rsync.view(), ready: () => ready },
   };
   const serving = createServing(serverDeps);
   undo.push(() => serving.stop(0));
@@ -102,8 +100,7 @@ async function start(options: AppOptions, undo: Undo): Promise<App> {
   const reload = reloader({
     ...{ configFile: options.configFile, reconcileWith: disk.reconcileWith, log },
     ...{ engine, markers, images, serving, rsync },
-    accessLog: statistics.accessLog,
-    settings: () => settings,
+    ...{ accessLog: statistics.accessLog, settings: () => settings },
     use: (next) => {
       settings = next;
       hashes.ahead.lookAgain();
@@ -118,29 +115,22 @@ async function start(options: AppOptions, undo: Undo): Promise<App> {
   for (const part of [engine, states, markers, images, hashes.ahead, guides]) part.start();
   ready = true;
 
-  const reopenLogs = (): void => {
-    statistics.accessLog.reopen();
-    serving.pool?.tell({ kind: 'reopen' });
-  };
+  const reopenLogs = (): void => reopen(statistics, serving);
   const parts = {
-    serving,
-    rsync,
-    frontLog,
-    engine,
-    states,
-    markers,
-    control,
-    images,
-    hashes,
-    guides,
-    statistics,
-    disk,
+    ...{ serving, rsync, frontLog, engine, states, markers, control },
+    ...{ images, hashes, guides, statistics, disk },
   };
   const stop = stopper(parts, () => {
     ready = false;
     return settings.grace * 1000;
   });
   return { addresses, reload, reopenLogs, stop };
+}
+
+/** Opens the access log by its name again, here and in the workers. */
+function reopen({ accessLog }: { accessLog: AccessLog }, { pool }: Serving): void {
+  accessLog.reopen();
+  pool?.tell({ kind: 'reopen' });
 }
 
 /** What is stopped, in the order in which the parts need each other. */

@@ -216,19 +216,6 @@ registry:
     });
   });
 
-  test("takes this machine's time zone for a cron expression without one", () => {
-    const timezone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-    expect(mirror(UPSTREAM, 'schedule: "0 1 * * *"').schedule).toMatchObject({ kind: 'cron', timezone });
-  });
-
-  test('makes stages "apt" packages first, then indexes and deletion', () => {
-    const [content, indexes, ...more] = mirror(UPSTREAM, MANUAL, 'stages: apt').stages;
-    expect(content).toMatchObject({ name: 'content', include: ['*.diff/', 'by-hash/'], delete: false });
-    expect(content?.exclude).toEqual(expect.arrayContaining(['Packages*', 'Release*', 'InRelease', '*.diff/Index']));
-    expect(indexes).toEqual({ name: 'indexes', include: [], exclude: [], delete: true, options: [] });
-    expect(more).toEqual([]);
-  });
-
   test('reads stages of its own: unnamed ones are numbered, and only the last deletes unless it is said', () => {
     const read = mirror(UPSTREAM, MANUAL, 'stages: [{ exclude: TIME, options: -z }, { name: x, delete: true }, {}]');
     expect(read.stages).toEqual([

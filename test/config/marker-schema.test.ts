@@ -30,10 +30,3 @@ test('takes what is said of markers, pace and traces as it is, and fills in the 
   expect(epoch.trace).toEqual({ kind: 'epoch', path: 'lastsync', host: 'm.example' });
   expect(epoch.pace).toEqual({ maxPerDay: null, minutes: { from: 0, to: 59 }, jitter: null });
 });
-
-test('takes "every" for a schedule, a password from the environment, and "text" as the parser of a marker', () => {
-  const read = mirror(UPSTREAM, 'every: 4h', 'password: { env: PW }', 'marker: { path: TIME }');
-  expect(read.schedule).toEqual({ kind: 'every', seconds: 14_400 });
-  expect(read.password).toEqual({ env: 'PW' });
-  expect(read.marker).toEqual({ ...MARKER, paths: ['TIME'] });
-});
