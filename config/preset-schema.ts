@@ -74,29 +74,17 @@ const provenance = field.section({
   date: field.text({ description: 'When it was read, where not at the date of the preset.' }, problem.date).optional(),
 });
 
-/** Keys of a mirror that a preset may have in a form that this program does not know yet: they are left out then. */
-const LATER = ['verify'];
-
 /** A partial entry of `mirrors:`, by the very rules that hold there. */
-const partialMirror = z
-  .record(z.string(), z.unknown())
-  .transform((section) => Object.fromEntries(Object.entries(section).filter(([key, value]) => isKnown(key, value))))
-  .superRefine((section, context) => {
-    const filled = {
-      upstream: 'rsync://host/module/',
-      ...('every' in section || 'schedule' in section ? {} : { schedule: 'manual' }),
-      ...section,
-    };
-    const checked = mirror.safeParse(filled, { error: errorMap });
-    for (const { path, sentence } of checked.success ? [] : problemsOf(checked.error.issues))
-      context.addIssue({ code: 'custom', message: sentence, path: [...path] });
-  });
-
-function isKnown(key: string, value: unknown): boolean {
-  if (!LATER.includes(key)) return true;
-  const rule = (mirror.shape as Readonly<Record<string, z.ZodType>>)[key];
-  return rule?.safeParse(value).success === true;
-}
+const partialMirror = z.record(z.string(), z.unknown()).superRefine((section, context) => {
+  const filled = {
+    upstream: 'rsync://host/module/',
+    ...('every' in section || 'schedule' in section ? {} : { schedule: 'manual' }),
+    ...section,
+  };
+  const checked = mirror.safeParse(filled, { error: errorMap });
+  for (const { path, sentence } of checked.success ? [] : problemsOf(checked.error.issues))
+    context.addIssue({ code: 'custom', message: sentence, path: [...path] });
+});
 
 /** What is known about an upstream, and how Millpond mirrors it. */
 export const presetSchema = field.section({

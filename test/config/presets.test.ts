@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
 import picomatch from 'picomatch';
 import { describe, expect, test } from 'vitest';
+import { keyringRemedy } from '../../config/keyrings.js';
 import { findPreset, parsePreset, presetIds } from '../../config/presets.js';
 import type { RawPreset } from '../../config/preset-schema.js';
 import { parseUpstream } from '../../core/upstream.js';
+import { VERIFIER_KINDS } from '../../core/verify.js';
 import { mirror, problems } from './parsing.js';
 
 const IDS = presetIds();
@@ -127,6 +129,18 @@ describe('presets', () => {
     const { status, confirm, notices } = findPreset(id);
     if (status in CONFIRMED) expect(confirm).toContain(CONFIRMED[status as keyof typeof CONFIRMED]);
     if (confirm.length > 0) expect(notices).not.toEqual([]);
+  });
+
+  test.each(IDS)('%s is verified as what it is', (id) => {
+    const { verify } = entry(id);
+    const kind = findPreset(id).kind === 'iso' ? 'checksums' : findPreset(id).kind;
+    const isVerified = VERIFIER_KINDS.some((known) => known === kind);
+    expect(verify.kinds).toEqual(isVerified ? [kind] : []);
+    // an archive whose keys no Debian package has is not held back before an operator has put them there
+    const isHeldBack = verify.mode === 'enforce' && verify.kinds.includes('apt');
+    expect(
+      isHeldBack ? verify.keyrings.every((keyring) => keyringRemedy(keyring).includes('apt-get install')) : true,
+    ).toBe(true);
   });
 
   test('stand in the documentation, each with its name', () => {
