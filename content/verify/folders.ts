@@ -32,7 +32,7 @@ export interface VerifiedFolder {
 /** Verifies each folder that holds indexes and in which, or below which, anything has changed; then what they name. */
 export async function verifyFolders(request: VerifyRequest, kind: FolderKind): Promise<Verified> {
   const { root, signal, records, base, selection } = request;
-  const changed = await changedPaths(request.changes);
+  const changed = await changedPaths(request.changes, root);
   const known = await readInForce(records, base);
   const before = changed && known;
   const looked = before && changed;

@@ -17,6 +17,8 @@ export interface Reference {
   readonly size: number | null;
   /** Null where the index tells none. */
   readonly digest: FileDigest | null;
+  /** It is a link to this file, which the index names besides. */
+  readonly leadsTo?: string;
 }
 
 /** The first 64 bits of a hash: of 2 million paths, two are equal with a probability of 1 in 9 million. */
@@ -26,8 +28,8 @@ export function pathKey(path: string): Key {
   return keyOf(path);
 }
 
-export function referenceKey({ path, size, digest }: Reference): Key {
-  return keyOf(`${path}\0${size ?? ''}\0${digest ?? ''}`);
+export function referenceKey({ path, size, digest, leadsTo }: Reference): Key {
+  return keyOf(`${path}\0${size ?? ''}\0${digest ?? ''}${leadsTo === undefined ? '' : `\0${leadsTo}`}`);
 }
 
 function keyOf(text: string): Key {

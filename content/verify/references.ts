@@ -7,6 +7,7 @@ import { eachLimited } from '../each-limited.js';
 import { RealFolders } from '../real-folders.js';
 import { hashFile } from './hash-file.js';
 import { IndexFault } from './index-fault.js';
+import { fileBehind } from './linked-files.js';
 import { writeInForce, type InForce, type IndexEntry } from './in-force.js';
 import { algorithmOf, pathKey, RecordBuilder, referenceKey, type Key } from './reference-record.js';
 import type { Reference, ReferenceRecord } from './reference-record.js';
@@ -115,9 +116,9 @@ class ReferenceCheck {
   async #checkNew(index: Index, reference: Reference, sample: Sample): Promise<void> {
     if (this.#isFull()) return;
     if (this.before) this.#seen.add(pathKey(reference.path));
-    const { path, size, digest } = reference;
+    const { path, size, digest, leadsTo } = reference;
     const by = `"${displayName(index.path)}"`;
-    const found = await this.#statOf(path);
+    const found = await this.#statOf(path, leadsTo !== undefined);
     if (!found) this.#find(path, `is missing, and ${by} names it`);
     else if (!found.isFile()) this.#find(path, `is not a file, and ${by} names it as one`);
     else if (size !== null && found.size !== size)
@@ -139,22 +140,27 @@ class ReferenceCheck {
   async #checkChanged(path: string, key: Key, naming: IndexEntry): Promise<void> {
     const { root, signal } = this.request;
     const by = `"${displayName(naming.path)}"`;
-    const found = await this.#statOf(path);
+    const leadsTo = await fileBehind(root, this.#tree, path);
+    const link = leadsTo === null ? null : referenceKey({ path, size: null, digest: null, leadsTo });
+    const records = [...this.#records.values()].filter((record) => {
+      return record.names(key) && !(link !== null && record.holds(link));
+    });
+    const found = await this.#statOf(path, records.length === 0);
     if (!found) return this.#find(path, `is gone, and ${by} still names it`);
     if (!found.isFile()) return this.#find(path, `is no longer a file, and ${by} names it as one`);
-    const records = [...this.#records.values()].filter((record) => record.names(key));
     const algorithms = [...new Set(records.flatMap((record) => record.algorithms))];
     const digests = await hashFile(bytePath(root, path), algorithms, signal);
     if (records.some((record) => !record.agrees(path, found.size, digests ?? [])))
       this.#find(path, `was replaced, and is not what ${by} tells`);
   }
 
-  async #statOf(path: string): Promise<Stats | null> {
+  /** `isKnownLink`: what is behind it is looked at by its own path. */
+  async #statOf(path: string, isKnownLink = false): Promise<Stats | null> {
     const found = await this.#tree.at(path);
     if (found && !found.isSymbolicLink()) return found;
     // each link was found to stay within the tree
     const behind = await stat(bytePath(this.request.root, path)).catch(() => null);
-    if (behind) this.#passesLinks = true;
+    if (behind && !isKnownLink) this.#passesLinks = true;
     return behind;
   }
 

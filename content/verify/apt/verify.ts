@@ -16,7 +16,7 @@ import { verifySuite } from './verify-suite.js';
  */
 export async function verify(request: VerifyRequest): Promise<Verified> {
   const { root, signal, records, base, selection } = request;
-  const changed = await changedPaths(request.changes);
+  const changed = await changedPaths(request.changes, root);
   const known = await readInForce(records, base);
   const before = changed && known;
   const looked = before && changed;

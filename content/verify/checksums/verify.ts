@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
+import { RealFolders } from '../../real-folders.js';
 import { detachedSignatureFindings, gpgvOptions, openPgpKeyrings } from '../detached-signature.js';
 import { isFileIn, isPublished, namesIn, readSmall } from '../files-of-tree.js';
 import { verifyFolders, type FolderContext, type FolderKind, type VerifiedFolder } from '../folders.js';
+import { throughLinks } from '../linked-files.js';
 import { folderOf, inFolder } from '../named-path.js';
 import { isClearsigned, verifySignature } from '../openpgp.js';
 import type { Reference } from '../reference-record.js';
@@ -36,6 +38,7 @@ async function verifyFolder(context: FolderContext, folder: string): Promise<Ver
   const findings: Finding[] = [];
   const indexes: Index[] = [];
   const beside = new SumsOfFolder(folder, '*.sha256');
+  const tree = new RealFolders(context.request.root);
   for (const name of await namesIn(context.request.root, folder)) {
     const kind = sumsKind(name);
     if (!kind) continue;
@@ -45,7 +48,9 @@ async function verifyFolder(context: FolderContext, folder: string): Promise<Ver
     const named = sumsIn(text, folder, name);
     if (SHA_LIST.test(name) && !/[0-9a-f]{64}/i.test(text)) findings.push(withoutSums(inFolder(folder, name)));
     const sums = kind === 'list' ? new SumsOfFolder(folder, name) : beside;
-    for (const reference of named) if (await isExpected(context, reference)) sums.add(reference);
+    const expected = [];
+    for (const reference of named) if (await isExpected(context, reference)) expected.push(reference);
+    for (const reference of await throughLinks(context.request.root, tree, expected)) sums.add(reference);
     if (sums !== beside) indexes.push(sums.index());
   }
   if (!beside.isEmpty) indexes.push(beside.index());

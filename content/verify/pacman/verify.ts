@@ -1,9 +1,12 @@
 import { hash } from 'node:crypto';
+import { readlink } from 'node:fs/promises';
 import { bytePath } from '../../byte-path.js';
+import { RealFolders } from '../../real-folders.js';
 import { compressionByContent, decompressed, type Compression } from '../decompress.js';
 import { detachedSignatureFindings } from '../detached-signature.js';
 import { isFileIn, namesIn, readSmall } from '../files-of-tree.js';
 import { verifyFolders, type FolderContext, type FolderKind, type VerifiedFolder } from '../folders.js';
+import { throughLinks } from '../linked-files.js';
 import { folderOf, inFolder } from '../named-path.js';
 import { orFetchAgain } from '../or-fetch-again.js';
 import type { Reference } from '../reference-record.js';
@@ -34,6 +37,7 @@ const REPOSITORIES: FolderKind = {
 async function verifyRepository(context: FolderContext, folder: string): Promise<VerifiedFolder> {
   const findings: Finding[] = [];
   const indexes: Index[] = [];
+  const links = await changedLinks(context, folder);
   for (const name of await namesIn(context.request.root, folder)) {
     if (!DATABASE.test(name)) continue;
     const path = inFolder(folder, name);
@@ -42,7 +46,7 @@ async function verifyRepository(context: FolderContext, folder: string): Promise
       findings.push({ path, problem: `has more than ${LARGEST_DATABASE} bytes`, fetchAgain: [path] });
     if (!Buffer.isBuffer(content)) continue;
     findings.push(...(await detachedSignatureFindings(context, { path, content, suffixes: ['.sig'] })));
-    const key = hash('sha256', Buffer.concat([Buffer.from(`${path}\0`, 'latin1'), content]), 'hex');
+    const key = hash('sha256', Buffer.concat([Buffer.from(`${path}\0${links}\0`, 'latin1'), content]), 'hex');
     const compression = compressionByContent(content);
     indexes.push({
       part: folder,
@@ -54,6 +58,17 @@ async function verifyRepository(context: FolderContext, folder: string): Promise
   return { findings, indexes };
 }
 
+/** Packages may be links to a pool: an index of links that lead elsewhere than before is another one. */
+async function changedLinks({ request, changed }: FolderContext, folder: string): Promise<string> {
+  const lines: string[] = [];
+  for (const path of changed ?? []) {
+    if (folderOf(path) !== folder) continue;
+    const target = await readlink(bytePath(request.root, path), { encoding: 'buffer' }).catch(() => null);
+    if (target) lines.push(`${path} ${target.toString('latin1')}`);
+  }
+  return lines.sort().join('\n');
+}
+
 async function* referencesIn(
   context: FolderContext,
   path: string,
@@ -61,8 +76,9 @@ async function* referencesIn(
 ): AsyncGenerator<Reference[]> {
   const { root, signal, env } = context.request;
   const plain = decompressed(bytePath(root, path), compression, { most: LARGEST_PLAIN, signal, env });
+  const tree = new RealFolders(root);
   for await (const packages of packagesIn(plain, folderOf(path)))
-    yield [...packages, ...(await signaturesOf(context, packages))];
+    yield throughLinks(root, tree, [...packages, ...(await signaturesOf(context, packages))]);
 }
 
 /** Most databases do not tell which packages upstream has signed: it is told by what is there, or was. */

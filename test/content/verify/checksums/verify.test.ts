@@ -1,5 +1,5 @@
 import { appendFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -87,6 +87,19 @@ describe('sums are read', () => {
   test('with names that have escapes', async () => {
     const { found } = await scene({ SHA256SUMS: `\\${'0'.repeat(64)}  a\\\\b\\nc.iso\n` }, 'a\\b\nc.iso');
     expect(await found(null)).toEqual([expect.stringMatching(/ does not have the hash that "iso\/SHA256SUMS" tells$/)]);
+  });
+
+  test('of links, whose files are looked at when these have changed, and only then', async () => {
+    const { root, base, found } = await scene({ SHA256SUMS: `${SHA256}  latest.iso\n` });
+    mkdirSync(join(root, 'pool'));
+    writeFileSync(join(root, 'pool/real.iso'), IMAGE);
+    symlinkSync('../pool/real.iso', join(base, 'latest.iso'));
+    expect(await found(null)).toEqual([]);
+    writeFileSync(join(root, 'pool/real.iso'), 'x');
+    expect(await found([])).toEqual([]);
+    expect(await found(['pool/real.iso'])).toEqual([
+      'pool/real.iso was replaced, and is not what "iso/SHA256SUMS" tells',
+    ]);
   });
 
   test('of folders below', async () => {

@@ -62,18 +62,61 @@ test('packages that are missing, cut off, or have other bytes of the same size',
   expect(await found(null)).toEqual([`${ONE} does not have the hash that "${DB}" tells`]);
 });
 
-test('packages that are links to a pool are found', async () => {
-  const { root, base, packages, found } = await scene();
-  mkdirSync(join(root, 'pool'));
-  for (const file of packages) {
-    const name = file.slice(base.length + 1);
-    copyFileSync(file, join(root, 'pool', name));
-    rmSync(file);
-    symlinkSync(`../../../pool/${name}`, file);
+describe('packages that are links to a pool', () => {
+  async function pool() {
+    const { root, base, packages, found } = await scene();
+    mkdirSync(join(root, 'pool'));
+    for (const file of packages) {
+      const name = file.slice(base.length + 1);
+      copyFileSync(file, join(root, 'pool', name));
+      rmSync(file);
+      symlinkSync(`../../../pool/${name}`, file);
+    }
+    expect(await found(null)).toEqual([]);
+    return { root, base, found, pooled: 'pool/one-1-1-any.pkg.tar.zst' };
   }
-  expect(await found(null)).toEqual([]);
-  rmSync(join(root, 'pool/one-1-1-any.pkg.tar.zst'));
-  expect(await found(null)).toEqual([`${ONE} is missing, and "${DB}" names it`]);
+
+  test('are missing where the file in the pool is', async () => {
+    const { root, found, pooled } = await pool();
+    rmSync(join(root, pooled));
+    expect(await found(null)).toEqual([`${ONE} is missing, and "${DB}" names it`]);
+    expect(await found([pooled])).toEqual([`${pooled} is gone, and "${DB}" still names it`]);
+  });
+
+  test('are looked at when the file in the pool has changed, and only then', async () => {
+    const { root, found, pooled } = await pool();
+    writeFileSync(join(root, pooled), Buffer.alloc(readFileSync(join(root, pooled)).length));
+    expect(await found([])).toEqual([]);
+    expect(await found(['unnamed'])).toEqual([]);
+    expect(await found([pooled])).toEqual([`${pooled} was replaced, and is not what "${DB}" tells`]);
+  });
+
+  test('are looked at when they lead elsewhere', async () => {
+    const { root, base, found, pooled } = await pool();
+    const content = readFileSync(join(root, pooled));
+    const link = join(base, 'one-1-1-any.pkg.tar.zst');
+    writeFileSync(join(root, 'pool/other'), Buffer.alloc(content.length));
+    rmSync(link);
+    symlinkSync('../../../pool/other', link);
+    expect(await found([ONE])).toEqual([`pool/other does not have the hash that "${DB}" tells`]);
+    writeFileSync(join(root, 'pool/other'), content);
+    expect(await found([ONE])).toEqual([]);
+    rmSync(join(root, 'pool/other'));
+    expect(await found(['pool/other'])).toEqual([`pool/other is gone, and "${DB}" still names it`]);
+    rmSync(link);
+    expect(await found([ONE])).toEqual([`${ONE} is missing, and "${DB}" names it`]);
+  });
+
+  test('and then become links to other links, or files, are looked at each time', async () => {
+    const { root, base, found, pooled } = await pool();
+    const link = join(base, 'one-1-1-any.pkg.tar.zst');
+    rmSync(link);
+    symlinkSync('two-links', link);
+    symlinkSync('../../../pool/one-1-1-any.pkg.tar.zst', join(base, 'two-links'));
+    expect(await found([ONE])).toEqual([]);
+    rmSync(join(root, pooled));
+    expect(await found([])).toEqual([`${ONE} is missing, and "${DB}" names it`]);
+  });
 });
 
 describe('a database', () => {
