@@ -9,8 +9,9 @@ import { createLog, type Log } from '../platform/log.js';
 import { packageVersion } from '../platform/package-root.js';
 import { endProcesses, processesWithEnvironment } from '../platform/processes.js';
 import { AccessLog } from '../server/access-log.js';
-import { openControlSocket } from '../server/control-socket.js';
-import { createControlHandler } from '../server/control.js';
+import { openControlSocket, type ControlSocket } from '../server/control-socket.js';
+import { createControlHandler, type ControlDeps } from '../server/control.js';
+import type { StatusDeps } from '../server/mirror-status.js';
 import { followFrontLog, type FrontLogParts } from '../server/front/front-log.js';
 import { countTransfers } from '../server/rsync-daemon/count-transfers.js';
 import { RsyncDaemon, type RsyncDaemonParts } from '../server/rsync-daemon/rsync-daemon.js';
@@ -83,11 +84,20 @@ async function start(options: AppOptions, undo: Undo): Promise<App> {
   const guides = openGuides({ settings: () => settings, trees, log }, undo);
   const rsync = openRsyncDaemon({ settings: () => settings, layout, trees, log, clock }, statistics.counts, undo);
 
-  const board = new StatusBoard({ settings: () => settings, store, engine, clock });
-  const states = openStates({ store, engine, board, clock, log }, undo);
+  const states = openStates({ settings: () => settings, store, engine, clock, log }, undo);
   let ready = false;
   const serverDeps = {
-    ...{ settings: () => settings, store, engine, board, trees, layout, clock, log, version: packageVersion() },
+    ...{
+      settings: () => settings,
+      store,
+      engine,
+      board: states.board,
+      trees,
+      layout,
+      clock,
+      log,
+      version: packageVersion(),
+    },
     ...{ hashes: hashes.parts, images: images.parts, imageStatistics: images.statistics, imagePulls: images.pulls },
     ...{ statistics: statistics.counts, accessLog: statistics.accessLog },
     ...{ ...guides.parts, rsync: () => rsync.view(), ready: () => ready },
@@ -107,11 +117,8 @@ async function start(options: AppOptions, undo: Undo): Promise<App> {
       guides.apply();
     },
   });
-  const control = await openControlSocket(
-    layout.controlSocket,
-    createControlHandler({ ...serverDeps, engine, reload, workers: serving.pool, imageControls: images.controls }),
-  );
-  undo.push(() => control.stop());
+  const controls = { engine, reload, workers: serving.pool, imageControls: images.controls };
+  const control = await openControl({ ...serverDeps, ...controls }, undo);
   for (const part of [engine, states, markers, images, hashes.ahead, guides]) part.start();
   ready = true;
 
@@ -209,11 +216,19 @@ function openEngine(parts: Omit<SyncEngineOptions, 'random'>, undo: Undo): SyncE
   return engine;
 }
 
-/** What writes down in which state each mirror was when. */
-function openStates(parts: StateHistoryOptions, undo: Undo): StateHistory {
-  const states = new StateHistory(parts);
-  undo.push(() => states.stop());
-  return states;
+/** Where the command line reaches the program. */
+async function openControl(deps: ControlDeps, undo: Undo): Promise<ControlSocket> {
+  const control = await openControlSocket(deps.layout.controlSocket, createControlHandler(deps));
+  undo.push(() => control.stop());
+  return control;
+}
+
+/** The states of all mirrors, and what writes down when each was in which. */
+function openStates(parts: Omit<StateHistoryOptions, 'board'> & StatusDeps, undo: Undo) {
+  const board = new StatusBoard(parts);
+  const history = new StateHistory({ ...parts, board });
+  undo.push(() => history.stop());
+  return { board, start: () => history.start(), stop: () => history.stop() };
 }
 
 /** What computes hashes of published files: for clients that ask, and ahead for large files. */

@@ -9,6 +9,7 @@ export class DiskSampleStore {
   readonly #put: Database.Statement;
   readonly #since: Database.Statement<[number], DiskSample>;
   readonly #forget: Database.Statement<[number]>;
+  #writes = 0;
 
   constructor(db: Database.Database) {
     this.#put = db.prepare(`
@@ -22,6 +23,12 @@ export class DiskSampleStore {
   put({ at, total, free }: DiskSample): void {
     this.#put.run({ at: Math.floor(at / HOUR_MS) * HOUR_MS, total, free });
     this.#forget.run(at - KEPT_MS);
+    this.#writes++;
+  }
+
+  /** How often this process has written one. */
+  get writes(): number {
+    return this.#writes;
   }
 
   /** In order of time. */

@@ -88,8 +88,8 @@ function answerHome(deps: ServerDeps, answers: KeptAnswers, req: Request, res: R
 }
 
 /** Of a page about all mirrors: what it tells is the same as long as this is. */
-function versionOf({ board }: ServerDeps, { now, hasImages: images }: PageFrame): string {
-  return `${board.revision} ${now} ${images}`;
+function versionOf({ board, store }: ServerDeps, { now, hasImages: images }: PageFrame): string {
+  return `${board.revision} ${store.diskSamples.writes} ${now} ${images}`;
 }
 
 function answerStatus(
