@@ -33,7 +33,7 @@ export function addSync(program: Command, context: CliContext): void {
 export function withSync(command: Command, context: CliContext): Command {
   return command
     .option('-w, --wait', 'wait for its end: exit 0 updated or unchanged, 1 failed, 3 held for a person')
-    .option('--force', 'ignore the marker, the guard and a pause')
+    .option('--force', 'ignore the marker, the guard, the pace and a pause')
     .action(async (mirror: string, { wait = false, force = false }: Options) => {
       const client = context.client();
       if (wait) return askAndWait(context, client, mirror, () => client.sync(mirror, { force }));

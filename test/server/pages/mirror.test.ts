@@ -76,7 +76,7 @@ describe('/status/<mirror>', () => {
     paced.store.runs.startStage({ runId: run.id, pass: 1, name: 'all', startedAt: NOW - HOUR });
     const { text } = await request(paced.http).get('/status/apache').set('Accept', 'text/html');
     expect(text).toMatch(/Marker of the true upstream<\/dt><dd><time class="stacked" datetime="2026-11-23T13:00:00/);
-    expect(text).toMatch(/not to be read since<\/span> <time datetime="2026-11-23T12:00:00/);
+    expect(text).toMatch(/– cannot be read since<\/span> <time datetime="2026-11-23T12:00:00/);
     expect(text).toContain('at most 4 fetches in 24 hours, 1 used; starts in minutes 5 to 55 of an hour (UTC)');
   });
 
