@@ -140,11 +140,7 @@ const SELECTIONS: readonly [id: string, select: Record<string, string[]>, stays:
         'linux/releases/43/Everything/x86_64/os/repodata/repomd.xml',
         'linux/updates/43/Everything/x86_64/Packages/a/a.rpm',
       ],
-      ...[
-        'linux/releases/43/Everything/source/tree/a.src.rpm',
-        'fullfiletimelist-fedora',
-        'linux/updates/testing/43/Everything/x86_64/a.rpm',
-      ],
+      ...['linux/releases/43/Everything/source/tree/a.src.rpm', 'linux/updates/testing/43/Everything/x86_64/a.rpm'],
     ],
     [
       ...['linux/releases/42/Everything/x86_64/os/a.rpm', 'linux/releases/43/Everything/aarch64/os/a.rpm'],
@@ -188,7 +184,7 @@ const SELECTIONS: readonly [id: string, select: Record<string, string[]>, stays:
   [
     'rocky',
     { suites: ['9'], arch: ['x86_64'], parts: ['debug'] },
-    ['9/BaseOS/x86_64/os/a.rpm', '9.6/BaseOS/x86_64/debug/a.rpm', 'fullfiletimelist-rocky'],
+    ['9/BaseOS/x86_64/os/a.rpm', '9.6/BaseOS/x86_64/debug/a.rpm'],
     ['8/BaseOS/x86_64/os/a.rpm', '9/BaseOS/source/tree/a.rpm', '9/BaseOS/aarch64/os/a.rpm'],
   ],
   [
