@@ -92,6 +92,13 @@ describe('mirror', () => {
     [[UPSTREAM, MANUAL, 'trace: { kind: epoch, path: ../x }'], '"../x" holds an empty part, "." or ".."'],
     [[UPSTREAM, MANUAL, 'trace: { kind: debian, host: "a b" }'], '"a b" is not the name of a host'],
     [[UPSTREAM, MANUAL, 'file_list: a/b'], '"a/b" holds a "/": the list is a file at upstream\'s root'],
+    [[UPSTREAM, MANUAL, 'guard: { max_delete_bytes: lots }'], '"lots" is not a size: write it as 500GB or 500GiB'],
+    [
+      [UPSTREAM, MANUAL, 'guard: { max_delete_files: 3 }'],
+      'mirrors.m.guard.max_delete_files: 3 is not a whole number of 20 to',
+    ],
+    [[UPSTREAM, MANUAL, 'keep: { daily: 7 }', 'publish: in-place'], 'mirrors.m.keep: needs "publish: slots"'],
+    [[UPSTREAM, MANUAL, 'keep: { hourly: 7 }'], 'mirrors.m.keep.hourly: unknown key; allowed here: daily, weekly'],
     [[UPSTREAM, MANUAL, 'guard: { max_delete: 101% }'], 'mirrors.m.guard.max_delete: "101%" is not a share of 0% to'],
     [[UPSTREAM, MANUAL, 'password: {}'], 'mirrors.m.password: must hold either "file" or "env"'],
     [[UPSTREAM, MANUAL, 'password: { file: a, env: B }'], 'mirrors.m.password: must hold either "file" or "env"'],
