@@ -53,10 +53,16 @@ function ofPackage(paragraph: string, base: string): Reference[] {
   const path = /^Filename:(.*)$/im.exec(paragraph)?.[1]?.trim();
   const size = /^Size:(.*)$/im.exec(paragraph)?.[1]?.trim() ?? '';
   if (!path || !/^\d{1,15}$/.test(size)) throw new IndexFault(`tells no file, or no size, of the package ${name}`, []);
-  const told = PACKAGE_FIELDS.map(({ algorithm, field }) => ({ algorithm, hex: field.exec(paragraph)?.[1]?.trim() }));
-  const first = told.find(({ hex }) => hex !== undefined);
-  const digest = first ? digestOf(first.algorithm, first.hex ?? '', name) : null;
+  const digest = digestIn(paragraph, name);
   return [{ path: pathOf(base, path, name), size: Number(size), digest }];
+}
+
+function digestIn(paragraph: string, name: string): FileDigest | null {
+  for (const { algorithm, field } of PACKAGE_FIELDS) {
+    const hex = field.exec(paragraph)?.[1];
+    if (hex !== undefined) return digestOf(algorithm, hex.trim(), name);
+  }
+  return null;
 }
 
 function ofSource(paragraph: string, base: string): Reference[] {
