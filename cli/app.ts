@@ -87,17 +87,8 @@ async function start(options: AppOptions, undo: Undo): Promise<App> {
   const states = openStates({ settings: () => settings, store, engine, clock, log }, undo);
   let ready = false;
   const serverDeps = {
-    ...{
-      settings: () => settings,
-      store,
-      engine,
-      board: states.board,
-      trees,
-      layout,
-      clock,
-      log,
-      version: packageVersion(),
-    },
+    ...{ settings: () => settings, store, engine, trees, layout, clock, log, version: packageVersion() },
+    board: states.board,
     ...{ hashes: hashes.parts, images: images.parts, imageStatistics: images.statistics, imagePulls: images.pulls },
     ...{ statistics: statistics.counts, accessLog: statistics.accessLog },
     ...{ ...guides.parts, rsync: () => rsync.view(), ready: () => ready },
