@@ -137,7 +137,8 @@ function factLines(preset: Preset, free: number, isPart: boolean): string[] {
     ...policy.requirements.map((text) => `  Asked of a mirror: ${text}`),
     `Runs a day: recommended ${policy.recommended_per_day}` +
       `${perDay('at most', policy.max_per_day)}${perDay('at least', policy.min_per_day)}`,
-    `Size of all of it: ${sizeWords(preset)}${isPart ? '; your choice takes less' : ''}`,
+    `Size of all of it: ${sizeWords(preset)}`,
+    ...(isPart ? ['Size of what you chose: less, and not known before it is there'] : []),
     `Free on the disk: ${formatBytes(free)}${hasNoRoom ? ', which is less than all of it' : ''}`,
   ];
 }

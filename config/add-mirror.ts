@@ -43,10 +43,26 @@ function withLines(text: string, section: YAMLMap, lines: string): string | null
   const end = isNode(last) ? last.range?.[1] : undefined;
   if (section.flow === true || start === undefined || end === undefined) return null;
   const lineEnd = text.indexOf('\n', Math.max(0, end - 1));
-  const at = lineEnd < 0 ? text.length : lineEnd + 1;
-  const indent = ' '.repeat(start - (text.lastIndexOf('\n', start - 1) + 1));
+  const column = start - (text.lastIndexOf('\n', start - 1) + 1);
+  const at = lineEnd < 0 ? text.length : afterItsComments(text, lineEnd + 1, column);
+  const indent = ' '.repeat(column);
   const indented = lines.replace(/^(?=.)/gm, indent);
-  return `${text.slice(0, at)}${lineEnd < 0 ? '\n' : ''}${indented}${text.slice(at)}`;
+  const before = text.slice(0, at);
+  return `${before}${before.endsWith('\n') ? '' : '\n'}${indented}${text.slice(at)}`;
+}
+
+/** Comments behind an entry that stand further right than its name, at `column`, are about it. */
+function afterItsComments(text: string, from: number, column: number): number {
+  let end = from;
+  for (let at = from; at < text.length;) {
+    const lineEnd = text.indexOf('\n', at);
+    const next = lineEnd < 0 ? text.length : lineEnd + 1;
+    const [, blanks = '', rest = ''] = /^([ \t]*)(.?)/.exec(text.slice(at, next)) ?? [];
+    if (rest === '#' && blanks.length > column) end = next;
+    else if (rest !== '' && rest !== '\r') break;
+    at = next;
+  }
+  return end;
 }
 
 function entryText(name: string, entry: Entry): string {

@@ -169,6 +169,15 @@ describe('millpond add', () => {
     );
   });
 
+  it('comes after the comments that are about the entry before, and before all others', async () => {
+    const about = '    # sources: [https://x/]\n\n    # read: [campus]\n';
+    const text = `mirrors:\n  a:\n    upstream: /a\n    every: 1h\n${about}\n# zones:\n#   campus: {}\n`;
+    const { after } = await add(['alpine', '--yes'], text);
+    expect(after).toBe(text.replace(about, `${about}  alpine:\n    preset: alpine\n`));
+    const last = await add(['alpine', '--yes'], `mirrors:\n  a:\n    upstream: /a\n    every: 1h\n    # end`);
+    expect(last.after.endsWith('    # end\n  alpine:\n    preset: alpine\n')).toBe(true);
+  });
+
   it('follows a link to the file that it stands for', async () => {
     const cwd = await tempFolder();
     await writeFile(join(cwd, 'real.yaml'), BEFORE);
