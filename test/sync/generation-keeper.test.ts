@@ -82,10 +82,9 @@ test('a published generation is kept by hard links, as it was, while the live tr
   await scene.publish(FIRST + DAY + HOUR, { changes: 'three' });
   await becomes(scene, ['2026-11-21T07:00Z', '2026-11-20T06:00Z']);
   expect(snapshot(scene.kept('2026-11-20T06:00Z'))).toEqual(first);
-  expect(readdirSync(scene.millpond.layout.keptFolder('pond')).sort()).toEqual([
-    '@2026-11-20T06:00Z',
-    '@2026-11-21T07:00Z',
-  ]);
+  await expect
+    .poll(() => readdirSync(scene.millpond.layout.keptFolder('pond')).sort())
+    .toEqual(['@2026-11-20T06:00Z', '@2026-11-21T07:00Z']);
 });
 
 test('by rule the oldest goes, and the removal is told', async () => {
@@ -135,7 +134,7 @@ test('what was being made or removed when the program was killed is done again, 
   scene.millpond = await scene.start();
   await becomes(scene, ['2026-11-20T06:00Z']);
   expect(snapshot(scene.kept('2026-11-20T06:00Z'))).toEqual(live);
-  expect(readdirSync(layout.keptFolder('pond'))).toEqual(['@2026-11-20T06:00Z']);
+  await expect.poll(() => readdirSync(layout.keptFolder('pond'))).toEqual(['@2026-11-20T06:00Z']);
 });
 
 test('kept generations are found again when the database was lost', async () => {
