@@ -80,15 +80,14 @@ async function start(options: AppOptions, undo: Undo): Promise<App> {
   const markers = openMarkerWatch({ settings: () => settings, store, layout, clock, log }, engine, undo);
   const statistics = openStatistics({ store, clock, log }, settings, undo);
   const frontLog = openFrontLog({ settings: () => settings, statistics: statistics.counts, clock, log }, layout, undo);
-  const hashes = openHashes({ settings: () => settings, store, layout, trees, clock, log }, undo);
-  const guides = openGuides({ settings: () => settings, trees, log }, undo);
-  const rsync = openRsyncDaemon({ settings: () => settings, layout, trees, log, clock }, statistics.counts, undo);
-
-  const states = openStates({ settings: () => settings, store, engine, clock, log }, undo);
+  const common = { settings: () => settings, store, layout, trees, log, clock };
+  const hashes = openHashes(common, undo);
+  const guides = openGuides({ ...common, plainUrls: () => serving.listeners.plainUrls }, undo);
+  const rsync = openRsyncDaemon(common, statistics.counts, undo);
+  const states = openStates({ ...common, engine }, undo);
   let ready = false;
   const serverDeps = {
-    ...{ settings: () => settings, store, engine, trees, layout, clock, log, version: packageVersion() },
-    board: states.board,
+    ...{ ...common, engine, board: states.board, version: packageVersion() },
     ...{ hashes: hashes.parts, images: images.parts, imageStatistics: images.statistics, imagePulls: images.pulls },
     ...{ statistics: statistics.counts, accessLog: statistics.accessLog },
     ...{ ...guides.parts, rsync: () => rsync.view(), ready: () => ready },

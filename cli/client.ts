@@ -4,6 +4,7 @@ import type { EngineEvent } from '../core/engine.js';
 import type { HeldTree } from '../core/held.js';
 import type { Run } from '../core/run.js';
 import type { ProgramStatus, ReloadResult, RestartedWorkers, RunWithStages } from '../server/control.js';
+import type { HelpCheckLine } from '../server/control-help.js';
 import type {
   CollectLine,
   PlanLine,
@@ -146,6 +147,11 @@ export class ControlClient {
   /** A line for each that is wrong, as it is found, and the report. Ends when this client goes. */
   async scrubImages(options: { all: boolean }): Promise<AsyncIterable<ScrubLine>> {
     return this.#lines(await this.#send('POST', '/images/scrub', options));
+  }
+
+  /** A line for each form of instructions that was tried out, of one mirror or of all, and how many failed. */
+  async checkHelp(mirror: string | null): Promise<AsyncIterable<HelpCheckLine>> {
+    return this.#lines(await this.#send('POST', '/help/check', { mirror }));
   }
 
   tokens(): Promise<TokenRecord[]> {

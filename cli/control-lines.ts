@@ -1,5 +1,5 @@
 import { MillpondError } from '../core/errors.js';
-import type { ErrorLine } from '../server/control-images.js';
+import type { ErrorLine } from '../server/control-lines.js';
 
 /**
  * The lines of an answer up to its report.

@@ -8,6 +8,7 @@ import { addApprove } from './commands/approve.js';
 import { addCancel } from './commands/cancel.js';
 import { addCheck } from './commands/check.js';
 import { addFront } from './commands/front.js';
+import { addHelpCheck } from './commands/help-check.js';
 import { addImages } from './commands/images.js';
 import { addInit } from './commands/init.js';
 import { addLogs } from './commands/logs.js';
@@ -31,7 +32,7 @@ import { printable } from './printable.js';
 const COMMANDS = [
   ...[addServe, addQuickstart, addInit, addPresets, addAdd, addCheck, addSchema, addStatus, addSync, addCancel],
   ...[addApprove, addReject, addPause, addResume, addLogs, addRollback, addReload, addRestartWorkers],
-  ...[addImages, addToken, addFront],
+  ...[addHelpCheck, addImages, addToken, addFront],
 ] as const;
 
 const USAGE_EXIT = 2;

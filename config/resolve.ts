@@ -92,6 +92,7 @@ export function resolveSettings(raw: RawSettings, file: string): Settings {
       bandwidth: sync.bandwidth ?? null,
       keep: sync.keep,
     },
+    help: raw.help,
     accessLog: accessLog ? { ...accessLog, file: resolve(dirname(file), accessLog.file) } : null,
     frontLog: raw.statistics.front_log === undefined ? null : resolve(dirname(file), raw.statistics.front_log),
     files: { hashOver: raw.files.hash_over.bytes, hashRate: raw.files.hash_rate },

@@ -107,6 +107,15 @@ export const schema = field.section({
     })
     .prefault({})
     .meta({ description: 'What is counted.' }),
+  help: field
+    .section({
+      check: z
+        .enum(['daily', 'never'])
+        .prefault('daily')
+        .meta({ description: 'How often the instructions for apt, dnf and pacman are tried out on this machine.' }),
+    })
+    .prefault({})
+    .meta({ description: 'Instructions for clients.' }),
   grace: field
     .duration('0s', '1d', { description: 'How long downloads may go on when the program is stopped.' })
     .prefault('30s'),

@@ -26,6 +26,10 @@ export interface Settings {
   readonly accessLog: AccessLogSettings | null;
   /** Absolute path of the log of a server before this one that serves files itself; null where there is none. */
   readonly frontLog: string | null;
+  readonly help: {
+    /** How often instructions for clients are tried out. */
+    readonly check: 'daily' | 'never';
+  };
   /** By name; all clients that are in none of their networks are in the zone `public`, which may be missing here. */
   readonly zones: ReadonlyMap<string, Zone>;
   readonly proxies: TrustedProxies;

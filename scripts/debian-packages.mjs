@@ -62,6 +62,13 @@ export const TEST_PACKAGES = [
   { package: 'docker.io', probe: 'dockerd', service: ['docker', 'docker.socket'] },
   DOCKER_REGISTRY,
   { package: 'busybox-static', probe: '/bin/busybox' },
+  { package: 'dnf', probe: 'dnf' },
+  { package: 'dnf-plugins-core', probe: '/usr/lib/python3/dist-packages/dnf-plugins/download.py' },
+  { package: 'createrepo-c', probe: 'createrepo_c' },
+  { package: 'rpm', probe: 'rpmbuild' },
+  { package: 'pacman-package-manager', probe: 'pacman' },
+  { package: 'makepkg', probe: 'repo-add' },
+  { package: 'fakeroot', probe: 'fakeroot' },
 ];
 
 const APT_OPTIONS = [

@@ -1,5 +1,4 @@
-import type { Express, Response } from 'express';
-import { once } from 'node:events';
+import type { Express } from 'express';
 import { setImmediate as nextTick } from 'node:timers/promises';
 import { z } from 'zod';
 import { followedUpstream } from '../config/followed-upstream.js';
@@ -18,7 +17,7 @@ import type { Log } from '../platform/log.js';
 import type { BadBlob } from '../store/bad-blobs.js';
 import type { Store } from '../store/open.js';
 import { bodyOf } from './control-body.js';
-import { problemOf, type Problem } from './errors.js';
+import { sendLines, type ControlLine } from './control-lines.js';
 
 /** What works on images in the background, as far as operators ask for it. */
 export interface ImageControls {
@@ -63,13 +62,6 @@ export interface RolledBackImage extends RolledBack {
   readonly paused: boolean;
 }
 
-export interface ErrorLine {
-  readonly type: 'error';
-  readonly problem: Problem;
-}
-/** One line of the answer to a POST of `/images/plan`, `/images/gc` or `/images/scrub`; the last is `end` or `error`. */
-export type ControlLine<Item, Report> =
-  ({ readonly type: 'item' } & Item) | ({ readonly type: 'end' } & Report) | ErrorLine;
 export type PlanLine = ControlLine<ImagePlan, { readonly plans: number }>;
 export type CollectLine = ControlLine<Candidate, TidyReport>;
 export type ScrubLine = ControlLine<ScrubFinding, ScrubReport & { readonly bad: readonly BadBlob[] }>;
@@ -233,31 +225,6 @@ function repositoryOf({ store }: ImageControlDeps, name: string): Repository {
 function controlsOf({ imageControls }: ImageControlDeps): ImageControls {
   if (imageControls) return imageControls;
   throw new MillpondError('unavailable', 'this Millpond keeps no images');
-}
-
-/** Answers with a line for each item as it is found, and ends what finds them when the reader has gone. */
-async function sendLines<Item extends object>(
-  deps: Pick<ImageControlDeps, 'log'>,
-  res: Response,
-  work: (tell: (item: Item) => Promise<void>, signal: AbortSignal) => Promise<object>,
-): Promise<void> {
-  const closed = new AbortController();
-  const { signal } = closed;
-  res.once('close', () => closed.abort());
-  res.writeHead(200, { 'Content-Type': 'application/x-ndjson' }).flushHeaders();
-  const line = async (value: object): Promise<void> => {
-    if (!res.write(`${JSON.stringify(value)}\n`)) await once(res, 'drain', { signal });
-  };
-  try {
-    const report = await work((item) => line({ type: 'item', ...item }), signal);
-    await line({ type: 'end', ...report });
-  } catch (error) {
-    if (signal.aborted) return;
-    const problem = problemOf(error);
-    if (problem.code === 'internal') deps.log.error({ err: error }, 'a request on the control socket failed');
-    await line({ type: 'error', problem });
-  }
-  res.end();
 }
 
 function* pages<T>(next: (after: string) => T[], keyOf: (item: T) => string): Generator<T> {

@@ -9,6 +9,7 @@ import type { HeldTree } from '../core/held.js';
 import type { Run, RunStage } from '../core/run.js';
 import type { Log } from '../platform/log.js';
 import { bodyOf } from './control-body.js';
+import { addHelpRoutes, type HelpControlDeps } from './control-help.js';
 import { addImageRoutes, type ImageControlDeps } from './control-images.js';
 import { sendEvents, sendLog } from './control-streams.js';
 import { addTokenRoutes } from './control-tokens.js';
@@ -42,7 +43,8 @@ export interface RestartedWorkers {
 
 export type RunWithStages = Run & { readonly stages: readonly RunStage[] };
 
-export interface ControlDeps extends StatusDeps, Pick<ImageControlDeps, 'imageControls'> {
+export interface ControlDeps
+  extends StatusDeps, Pick<ImageControlDeps, 'imageControls'>, Pick<HelpControlDeps, 'helpChecker'> {
   readonly engine: Engine;
   readonly board: StatusBoard;
   readonly layout: Layout;
@@ -71,6 +73,7 @@ export function createControlHandler(deps: ControlDeps): Express {
   addActingRoutes(app, deps);
   addImageRoutes(app, deps);
   addTokenRoutes(app, deps);
+  addHelpRoutes(app, deps);
   app.use((req) => {
     throw new MillpondError('not-found', `there is no "${req.method} ${req.path}" on the control socket`);
   });

@@ -35,6 +35,11 @@ export function withSuites(form: AptForm, text: string, keep: (source: AptSource
   return form === 'apt' ? parts.join('\n') : `${parts.join('\n\n').trimEnd()}\n`;
 }
 
+/** The files with keys that a list names, as it names them. */
+export function keyringsIn(text: string): string[] {
+  return [...text.matchAll(/(?:^Signed-By:\s*|\bsigned-by=)([^\s\]]+)/gim)].flatMap(([, path]) => path ?? []);
+}
+
 function partsOf(form: AptForm, text: string): string[] {
   return form === 'apt' ? text.split('\n') : text.split(STANZAS);
 }

@@ -30,6 +30,12 @@ export class HttpListeners {
     return this.#open.map(({ key, listener }) => ({ key, wanted: listener.asTaken }));
   }
 
+  /** Base URLs at which plain HTTP is answered now, without a proxy before it. */
+  get plainUrls(): string[] {
+    const plain = this.#open.filter(({ listener: { asTaken } }) => !asTaken.tls && !asTaken.proxyProtocol);
+    return plain.map(({ listener }) => listener.url).filter((url) => url.startsWith('http://'));
+  }
+
   /**
    * Listens on the places of the settings and on no others. When a new one cannot be opened, the old ones are listened
    * on as before. Returns the base URLs. @throws MillpondError invalid, unavailable

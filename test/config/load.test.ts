@@ -28,7 +28,7 @@ describe('parseSettings', () => {
   test('fills in every default', () => {
     expect(parse('mirrors: {}')).toEqual({
       file: FILE,
-      ...{ accessLog: null, frontLog: null },
+      ...{ accessLog: null, frontLog: null, help: { check: 'daily' } },
       site: { name: 'Software mirror', url: null, contact: null, mirrorz: null },
       data: '/etc/example/data',
       listen: {
@@ -92,6 +92,7 @@ site: { name: Example, url: "https://mirror.example.edu/", contact: mirror@examp
 data: /srv/millpond
 keyrings: /srv/keys
 statistics: { front_log: nginx.log }
+help: { check: never }
 listen:
   http: ":8080"
   https: { address: ":443", cert: a.pem, key: /k/a.key }
@@ -114,7 +115,7 @@ registry:
   keep: { untagged: 1h, history: 0, grace: 2h }`);
     expect(settings).toEqual({
       file: FILE,
-      ...{ accessLog: null, frontLog: '/etc/example/nginx.log' },
+      ...{ accessLog: null, frontLog: '/etc/example/nginx.log', help: { check: 'never' } },
       site: { name: 'Example', url: 'https://mirror.example.edu', contact: 'mirror@example.edu', mirrorz: null },
       data: '/srv/millpond',
       listen: {
@@ -279,7 +280,7 @@ mirrors:
     ['mirrors: { m: { upstream: /, schedule: manual } }', 'mirrors.m.upstream: "/" holds the data folder'],
     [
       'concurency: 1',
-      'concurency: unknown key; allowed here: site, data, keyrings, listen, workers, sync, files, access_log, statistics, grace, zones, proxies, mirrors, registries, ',
+      'concurency: unknown key; allowed here: site, data, keyrings, listen, workers, sync, files, access_log, statistics, help, grace, zones, proxies, mirrors, registries, ',
     ],
     ['sync: { concurency: 1 }', 'sync.concurency: unknown key; did you mean "concurrency"?'],
     ['hello', '"hello" is not a section of keys'],

@@ -269,7 +269,7 @@ export function makeSettings(
       bandwidth: null,
       keep: { runs: 30, days: 90 },
     },
-    ...{ accessLog: null, frontLog: null },
+    ...{ accessLog: null, frontLog: null, help: { check: 'never' as const } },
     files: { hashOver: null, hashRate: 25_000_000 },
     zones: new Map(),
     proxies: { trusted: [], header: 'x-forwarded-for' },
