@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
 import { writeAptClient } from '../../cli/quickstart/apt-client.js';
@@ -37,9 +37,13 @@ async function chain(): Promise<Chain> {
   await archive.publish();
   const daemon = await startDaemon({ modules: { debian: archive.folder } });
   onTestFinished(() => daemon.stop());
-  const program = await startProgram(join(folder, 'millpond'), {
-    debian: { upstream: daemon.url('debian'), schedule: 'manual', stages: 'apt' },
-  });
+  const verify = { kind: 'apt', keyrings: basename(archive.keyring), hashes: 'full' };
+  const program = await startProgram(
+    join(folder, 'millpond'),
+    { debian: { upstream: daemon.url('debian'), schedule: 'manual', stages: 'apt', verify } },
+    {},
+    { keyrings: dirname(archive.keyring) },
+  );
   const client = join(folder, 'client');
   const url = `${program.url}/debian/`;
   const config = await writeAptClient({ folder: client, repository: await keyFolder(folder, archive), url });
