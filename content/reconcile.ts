@@ -113,8 +113,10 @@ function goBack(
   store.transaction(() => {
     store.generations.setState(recorded.id, state);
     store.generations.setState(previous.id, 'live');
-    const staging = state === 'previous' ? stagingAfterReturn({ from: recorded, to: previous }, 'uncertain') : null;
-    store.mirrors.setStaging(recorded.mirror, staging);
+    const { mirror } = recorded;
+    const known = store.mirrors.staging(mirror);
+    const at = { from: recorded, to: previous };
+    store.mirrors.setStaging(mirror, state === 'previous' ? stagingAfterReturn(known, at, 'uncertain') : null);
   });
   log.info(`${recorded.mirror}: generation ${previous.id} was found live; recorded now`);
 }

@@ -38,12 +38,15 @@ export function otherSlot(slot: SlotName): SlotName {
 }
 
 /**
- * What the slot of the generation that was live is, once the other is served again: the list of the newer slot tells
- * what it has more than the older one. So the newer is one that a run went on with; the older must be made equal first.
+ * What the slot of the generation that was live is, once the other one, `to`, is served again; `before` is what was
+ * recorded of that other slot. One list tells how the two differ. After a publish it is that of the slot that was live:
+ * a run can go on with that. After a return it is that of the slot which is served again now, as `before` says, and the
+ * slot that was live must be made equal to it first.
  */
 export function stagingAfterReturn(
+  before: { readonly base: number } | null,
   { from, to }: { from: Pick<Generation, 'id'>; to: Pick<Generation, 'id'> },
   state: StagingState,
 ): { base: number; state: StagingState } | null {
-  return from.id > to.id ? { base: to.id, state } : null;
+  return before?.base === from.id ? null : { base: to.id, state };
 }

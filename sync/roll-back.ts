@@ -56,7 +56,9 @@ export async function returnToPrevious(
   store.transaction(() => {
     store.generations.setState(live.id, 'previous');
     store.generations.setState(previous.id, 'live');
-    store.mirrors.setStaging(mirror, stagingAfterReturn({ from: live, to: previous }, 'continued'));
+    const staging = stagingAfterReturn(store.mirrors.staging(mirror), { from: live, to: previous }, 'continued');
+    store.mirrors.setStaging(mirror, staging);
+    store.held.remove(mirror);
   });
   return serve({ layout, trees }, previous, live);
 }

@@ -23,6 +23,9 @@ export interface GpgvOptions {
 
 const TIMEOUT_MS = 60_000;
 const LARGEST_KEYRING = 16 * 1024 * 1024;
+const BEGIN_TEXT = '-----BEGIN PGP SIGNED MESSAGE-----';
+const BEGIN_SIGNATURE = '-----BEGIN PGP SIGNATURE-----';
+const END_SIGNATURE = '-----END PGP SIGNATURE-----';
 const ARMOUR =
   /-----BEGIN PGP PUBLIC KEY BLOCK-----\r?\n(?:[^\r\n]+: [^\r\n]*\r?\n)*\s*([A-Za-z0-9+/=\s]+?)(?:=[A-Za-z0-9+/]{4}\s*)?-----END/g;
 
@@ -98,12 +101,33 @@ export function isClearsigned(bytes: Buffer): boolean {
   return /^-----BEGIN PGP SIGNED MESSAGE-----\r?$/m.test(bytes.subarray(0, 1000).toString('latin1'));
 }
 
+/** Whether there is one clearsigned text and nothing else: gpgv passes over what stands before and behind it. */
+export function isOneSignedText(bytes: Buffer): boolean {
+  let part: 'start' | 'text' | 'signature' | 'end' = 'start';
+  for (const line of linesOf(bytes)) {
+    if (part === 'start' ? line !== BEGIN_TEXT : part === 'text' && line === BEGIN_TEXT) return false;
+    if (part === 'end' && line !== '' && line !== BEGIN_SIGNATURE) return false;
+    if (part === 'start') part = 'text';
+    else if (line === BEGIN_SIGNATURE) part = 'signature';
+    else if (part === 'signature' && line === END_SIGNATURE) part = 'end';
+  }
+  return part === 'end';
+}
+
 /** What is clearsigned has lost blanks at the ends of its lines (RFC 9580 section 7.2), and may have lost empty lines. */
 export function isSameText(one: Buffer, other: Buffer): boolean {
-  const plain = (text: Buffer): string =>
-    text
-      .toString('latin1')
-      .replaceAll(/[ \t\r]+$/gm, '')
-      .trim();
+  const plain = (text: Buffer): string => linesOf(text).join('\n').trim();
   return plain(one) === plain(other);
+}
+
+/** In latin1, without blanks at their ends. Of unknown origin: an expression would take a square of their number. */
+function linesOf(text: Buffer): string[] {
+  return text
+    .toString('latin1')
+    .split('\n')
+    .map((line) => {
+      let end = line.length;
+      while (end > 0 && ' \t\r'.includes(line[end - 1] ?? '')) end--;
+      return line.slice(0, end);
+    });
 }

@@ -28,6 +28,8 @@ export interface ReferenceCheckInput {
   readonly kept: readonly IndexEntry[];
   /** All other indexes of the tree. */
   readonly indexes: readonly Index[];
+  /** What was looked at so far lies behind links. */
+  readonly passesLinks?: boolean;
 }
 
 const UNDER_WAY = 32;
@@ -41,7 +43,7 @@ const SAMPLED_AT_LEAST = 20;
  * has changed of all that they name: O(changes), but that a changed index is read as a whole.
  */
 export async function checkReferences(request: VerifyRequest, input: ReferenceCheckInput): Promise<Verified> {
-  const check = new ReferenceCheck(request, input.before);
+  const check = new ReferenceCheck(request, input.before, input.passesLinks);
   for (const entry of input.kept) check.keep(entry);
   for (const index of input.indexes) await check.read(index);
   if (input.before && input.changed) await check.lookAt(input.changed);
@@ -56,12 +58,14 @@ class ReferenceCheck {
   /** Paths that were looked at because an index names them anew. */
   readonly #seen = new Set<Key>();
   readonly #hashed = new Set<Key>();
-  #passesLinks = false;
+  #passesLinks: boolean;
 
   constructor(
     private readonly request: VerifyRequest,
     private readonly before: InForce | null,
+    passesLinks = false,
   ) {
+    this.#passesLinks = passesLinks;
     this.#tree = new RealFolders(request.root);
   }
 

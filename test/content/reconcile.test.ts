@@ -153,13 +153,17 @@ describe('reconcile when link and records do not agree', () => {
     const at = await scene();
     const previous = at.add('a', 'previous');
     const live = at.add('b', 'live');
-    at.store.mirrors.setStaging('pond', { base: live.id, state: 'fresh' });
     await switchLive(at.layout, 'pond', 'a');
     await at.settle();
     await expectServed(at, 'a', previous);
     expect(at.states()).toEqual({ [previous.id]: 'live', [live.id]: 'previous' });
     // its list tells what it has more than the older one
     expect(at.store.mirrors.staging('pond')).toEqual({ base: previous.id, state: 'uncertain' });
+    // and back again: the list is that of the tree that is live now
+    await switchLive(at.layout, 'pond', 'b');
+    await at.settle();
+    await expectServed(at, 'b', live);
+    expect(at.store.mirrors.staging('pond')).toBeNull();
   });
 
   test('adopts a tree of nobody that the link was moved to by hand', async () => {

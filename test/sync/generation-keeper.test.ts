@@ -22,6 +22,8 @@ interface World {
     files: Readonly<Record<string, string | Buffer>>,
     removed?: readonly string[],
   ): Promise<Record<string, string>>;
+  /** Sets the clock. */
+  at(time: number): void;
   stamps(): string[];
   kept(stamp: string): string;
   start(sync?: Parameters<typeof testSettings>[2]): Promise<TestEngine>;
@@ -56,6 +58,7 @@ async function world(
       expect(await scene.millpond.sync('pond')).toMatchObject({ outcome: 'updated' });
       return snapshot(scene.millpond.layout.live('pond'));
     },
+    at: (time) => void (now = time),
     stamps: () => scene.millpond.store.kept.list('pond').map(({ stamp }) => stamp),
     kept: (stamp) => scene.millpond.layout.kept('pond', stamp),
   };
@@ -205,6 +208,29 @@ async function smallDisk(size: number): Promise<string> {
   onTestFinished(() => run('umount', disk));
   return disk;
 }
+
+test('after several rollbacks the guard still knows all that a run would remove', async () => {
+  const scene = await world({ keep: { daily: 3, weekly: 0, monthly: 0 } });
+  const { engine, store } = scene.millpond;
+  const old = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`old/f${i}`, `file ${i}`]));
+  await scene.publish(FIRST, { ...old, always: 'first' });
+  await becomes(scene, ['2026-11-20T06:00Z']);
+  scene.at(FIRST + DAY);
+  rmSync(join(scene.up, 'old'), { recursive: true });
+  expect(await scene.millpond.sync('pond', { force: true })).toMatchObject({ outcome: 'updated' });
+  await becomes(scene, ['2026-11-21T06:00Z', '2026-11-20T06:00Z']);
+  await scene.publish(FIRST + 2 * DAY, { ...old, always: 'third' });
+  await becomes(scene, ['2026-11-22T06:00Z', '2026-11-21T06:00Z', '2026-11-20T06:00Z']);
+
+  await engine.rollback('pond', '2026-11-20T06:00Z');
+  await engine.rollback('pond', '2026-11-21T06:00Z');
+  await engine.rollback('pond');
+  rmSync(join(scene.up, 'old'), { recursive: true });
+  engine.resume('pond');
+  const run = await scene.millpond.sync('pond');
+  expect(run).toMatchObject({ outcome: 'held' });
+  expect(store.held.get('pond')?.report.change.deletedFiles).toBe(100);
+});
 
 test('on a small disk the oldest goes for a run that needs its room, and the run is admitted', async () => {
   const data = await smallDisk(42);

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { bytePath } from '../../byte-path.js';
 import { RealFolders } from '../../real-folders.js';
 import { walk } from '../../walk.js';
@@ -11,8 +11,8 @@ export const LARGEST_RELEASE = 16 * 1024 * 1024;
 /** The folders (below the root; empty is the root) of all suites: those with an InRelease, or a Release of a suite. */
 export async function allSuites(root: string, signal: AbortSignal): Promise<string[]> {
   const folders = new Set<string>();
-  for await (const { path, name, isFile } of walk(root, signal))
-    if (isFile && (name === 'InRelease' || name === 'Release')) folders.add(folderOf(path));
+  for await (const { path, name, isFolder } of walk(root, signal))
+    if (!isFolder && (name === 'InRelease' || name === 'Release')) folders.add(folderOf(path));
   return suitesAmong(root, folders);
 }
 
@@ -30,8 +30,10 @@ async function suitesAmong(root: string, folders: Iterable<string>): Promise<str
 
 async function isSuite(root: string, tree: RealFolders, folder: string): Promise<boolean> {
   if (await tree.at(inFolder(folder, 'InRelease'))) return true;
-  const release = await tree.at(inFolder(folder, 'Release'));
+  const path = inFolder(folder, 'Release');
+  // it may be a link, which clients follow
+  const release = (await tree.at(path)) && (await stat(bytePath(root, path)).catch(() => null));
   if (!release?.isFile()) return false;
   if (release.size > LARGEST_RELEASE) return true; // which is told of it
-  return isOfSuite(await readFile(bytePath(root, inFolder(folder, 'Release'))));
+  return isOfSuite(await readFile(bytePath(root, path)));
 }

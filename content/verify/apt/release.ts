@@ -38,7 +38,7 @@ export function parseRelease(content: Buffer, folder: string): Release {
   const files = new Map<string, ReleasedFile>();
   for (const line of (fields.get(section.field) ?? '').split('\n')) {
     if (line.trim() === '') continue;
-    const [, hex = '', size = '', name = ''] = /^\s*([0-9A-Fa-f]+)\s+(\d{1,15})\s+(\S.*?)\s*$/.exec(line) ?? [];
+    const [, hex = '', size = '', name = ''] = /^([0-9A-Fa-f]+)\s+(\d{1,15})\s+(\S.*)$/.exec(line.trim()) ?? [];
     if (hex.length !== section.digits)
       throw new IndexFault(`holds a line that is no hash, size and name: ${JSON.stringify(line.slice(0, 200))}`, []);
     const path = namedPath(folder, name);
@@ -49,7 +49,7 @@ export function parseRelease(content: Buffer, folder: string): Release {
   return {
     files,
     validUntil: validUntilOf(fields.get('valid-until')),
-    byHash: /^\s*yes\s*$/i.test(fields.get('acquire-by-hash') ?? ''),
+    byHash: /^yes$/i.test(fields.get('acquire-by-hash')?.trim() ?? ''),
   };
 }
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { isPublished, readSmall } from '../files-of-tree.js';
 import { inFolder } from '../named-path.js';
-import { isSameText, verifySignature, type SignatureResult } from '../openpgp.js';
+import { isOneSignedText, isSameText, verifySignature, type SignatureResult } from '../openpgp.js';
 import { IndexFault } from '../index-fault.js';
 import type { Finding, VerifyRequest } from '../verifier.js';
 import { LARGEST_RELEASE } from './find-suites.js';
@@ -17,7 +17,7 @@ export interface SignedRelease {
 }
 
 /** All that makes a suite signed; what upstream replaces one by one, so that all may have to be fetched again. */
-const NAMES = ['InRelease', 'Release', 'Release.gpg'] as const;
+export const SIGNED_NAMES = ['InRelease', 'Release', 'Release.gpg'] as const;
 
 /**
  * Verifies the signatures of the suite in `folder`, and reads what they sign: `InRelease`, else `Release` with
@@ -26,7 +26,7 @@ const NAMES = ['InRelease', 'Release', 'Release.gpg'] as const;
  */
 export async function signedRelease(request: VerifyRequest, folder: string): Promise<SignedRelease> {
   const findings: Finding[] = [];
-  const all = NAMES.map((name) => inFolder(folder, name));
+  const all = SIGNED_NAMES.map((name) => inFolder(folder, name));
   const find = (path: string, problem: string, fetchAgain: readonly string[] = all): void =>
     void findings.push({ path, problem, fetchAgain });
   const [inRelease, release, signature] = await Promise.all(
@@ -40,6 +40,8 @@ export async function signedRelease(request: VerifyRequest, folder: string): Pro
   }
   const judge = async (at: string, signed: Buffer, detached: Buffer | null): Promise<Buffer | null> => {
     const { content, expired, problem } = await verified(request, signed, detached);
+    if (content && !detached && !isOneSignedText(signed))
+      find(at, 'is not one clearsigned text and nothing else, which apt refuses');
     if (problem !== null && !(expired && (await isPublished(request, at, LARGEST_RELEASE)))) find(at, problem);
     return content;
   };

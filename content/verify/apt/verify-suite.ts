@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { displayName } from '../../../core/tree-path.js';
 import { bytePath } from '../../byte-path.js';
 import { eachLimited } from '../../each-limited.js';
+import { RealFolders } from '../../real-folders.js';
 import { walk } from '../../walk.js';
 import { compressionOf } from '../decompress.js';
 import { hashFile } from '../hash-file.js';
@@ -12,7 +13,7 @@ import type { Index } from '../references.js';
 import { MAX_FINDINGS, type Finding, type VerifyRequest } from '../verifier.js';
 import { packageIndex, type IndexForm } from './package-index.js';
 import type { Release, ReleasedFile } from './release.js';
-import { publishedRelease, signedRelease } from './signed-release.js';
+import { publishedRelease, SIGNED_NAMES, signedRelease } from './signed-release.js';
 
 const UNDER_WAY = 4;
 const BY_HASH = /(?:^|\/)by-hash\/(MD5Sum|SHA1|SHA256|SHA512)\/([0-9a-f]+)$/;
@@ -20,12 +21,14 @@ const HASH_FOLDERS: Readonly<Record<string, DigestAlgorithm>> = {
   ...{ MD5Sum: 'md5', SHA1: 'sha1', SHA256: 'sha256', SHA512: 'sha512' },
 };
 /** The cheapest to read first. */
-const FORMS = ['', '.gz', '.zst', '.xz', '.lzma', '.bz2'] as const;
+export const FORMS = ['', '.gz', '.zst', '.xz', '.lzma', '.bz2'] as const;
 
 export interface VerifiedSuite {
   readonly findings: readonly Finding[];
   /** Those of its packages that are in the tree. */
   readonly indexes: readonly Index[];
+  /** Some of its files are behind links: a list of changes does not tell when those have changed. */
+  readonly passesLinks: boolean;
 }
 
 export interface SuiteContext {
@@ -39,21 +42,25 @@ export interface SuiteContext {
 /** Verifies the suite in `folder` (below the root; empty is the root): signatures, then every index that they name. */
 export async function verifySuite(context: SuiteContext, folder: string): Promise<VerifiedSuite> {
   const { path, release, findings } = await signedRelease(context.request, folder);
-  if (!release) return { findings, indexes: [] };
+  if (!release) return { findings, indexes: [], passesLinks: false };
   const suite = new Suite(context, { folder, path, release });
   await suite.checkFiles();
   await suite.checkByHash();
   const indexes = await suite.packageIndexes();
-  return { findings: suite.findings, indexes };
+  return { findings: suite.findings, indexes, passesLinks: await suite.passesLinks() };
 }
 
 class Suite {
   readonly findings: Finding[] = [];
+  readonly #tree: RealFolders;
+  #passesLinks = false;
 
   constructor(
     private readonly context: SuiteContext,
     private readonly suite: { readonly folder: string; readonly path: string; readonly release: Release },
-  ) {}
+  ) {
+    this.#tree = new RealFolders(context.request.root);
+  }
 
   /**
    * Every file that the Release file names and that is in the tree must be what it names. Which are in it is the
@@ -64,9 +71,17 @@ class Suite {
     const before = changed && (await publishedRelease(request, this.suite.folder));
     await eachLimited(this.suite.release.files, UNDER_WAY, async ([path, told]) => {
       request.signal.throwIfAborted();
-      if (before && !changed.has(path) && isSame(before.files.get(path), told)) return;
+      const mayBeAsBefore = before && !changed.has(path) && isSame(before.files.get(path), told);
+      if (mayBeAsBefore && (await this.#tree.at(path))?.isFile()) return;
       await this.#checkFile(path, told);
     });
+  }
+
+  async passesLinks(): Promise<boolean> {
+    if (this.#passesLinks) return true;
+    for (const name of SIGNED_NAMES)
+      if ((await this.#tree.at(inFolder(this.suite.folder, name)))?.isSymbolicLink()) return true;
+    return false;
   }
 
   /** Files that are named by their hash. */
@@ -104,8 +119,9 @@ class Suite {
     const { root, signal } = this.context.request;
     const found = await stat(bytePath(root, path)).catch(() => null);
     if (!found) return;
+    if (!(await this.#tree.at(path))?.isFile()) this.#passesLinks = true;
     const by = `"${displayName(this.suite.path)}"`;
-    const again = [path, ...['InRelease', 'Release', 'Release.gpg'].map((name) => inFolder(this.suite.folder, name))];
+    const again = [path, ...SIGNED_NAMES.map((name) => inFolder(this.suite.folder, name))];
     if (!found.isFile()) return this.#find(path, `is not a file, and ${by} names it as one`, again);
     if (found.size !== size)
       return this.#find(path, `has ${found.size} bytes instead of the ${size} that ${by} tells`, again);

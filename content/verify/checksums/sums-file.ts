@@ -28,11 +28,12 @@ export function sumsIn(text: string, folder: string, name: string): Reference[] 
 
 /** What is clearsigned, without its signature (RFC 9580 section 7): nothing vouches for it then. */
 export function withoutSignature(text: string): string {
-  const start = /^-----BEGIN PGP SIGNED MESSAGE-----\r?\n(?:[^\r\n]+\r?\n)*\r?\n/m.exec(text);
-  if (!start) return text;
-  const body = text.slice(start.index + start[0].length);
-  const end = /^-----BEGIN PGP SIGNATURE-----/m.exec(body);
-  return body.slice(0, end?.index).replaceAll(/^- /gm, '');
+  const lines = text.split('\n').map((line) => line.trimEnd());
+  const start = lines.indexOf('-----BEGIN PGP SIGNED MESSAGE-----');
+  if (start < 0) return text;
+  const body = lines.slice(lines.indexOf('', start) + 1);
+  const end = body.indexOf('-----BEGIN PGP SIGNATURE-----');
+  return (end < 0 ? body : body.slice(0, end)).map((line) => line.replace(/^- /, '')).join('\n');
 }
 
 function sumOf(line: string, folder: string, name: string): Reference | null {
