@@ -40,5 +40,7 @@ const PATHS: Readonly<Record<TraceRule['kind'], string>> = {
 export function resolveTrace(raw: z.output<typeof trace> | undefined, siteUrl: string | undefined): TraceRule | null {
   if (!raw) return null;
   const host = raw.host ?? (siteUrl === undefined ? hostname() : new URL(siteUrl).hostname);
-  return { kind: raw.kind, path: raw.path ?? PATHS[raw.kind], host };
+  // an IPv6 address has brackets there, which rsync would take for a pattern
+  const name = host.replace(/[^a-z0-9.-]+/gi, '');
+  return { kind: raw.kind, path: raw.path ?? PATHS[raw.kind], host: name };
 }

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { expect, test } from 'vitest';
-import { mirror } from './parsing.js';
+import { mirror, parse } from './parsing.js';
 
 const UPSTREAM = 'upstream: rsync://ftp.example.org/m/';
 const MANUAL = 'schedule: manual';
@@ -29,4 +29,12 @@ test('takes what is said of markers, pace and traces as it is, and fills in the 
   const epoch = mirror(UPSTREAM, MANUAL, 'trace: { kind: epoch, host: m.example }', 'pace: { minutes: 0-59 }');
   expect(epoch.trace).toEqual({ kind: 'epoch', path: 'lastsync', host: 'm.example' });
   expect(epoch.pace).toEqual({ maxPerDay: null, minutes: { from: 0, to: 59 }, jitter: null });
+});
+
+test.each([
+  ['https://mirror.example.edu:8443', 'mirror.example.edu'],
+  ['http://[2001:db8::1]', '2001db81'],
+])('a trace is named after the host of the site %s', (url, host) => {
+  const mirrors = `mirrors: { m: { ${UPSTREAM.replace(': ', ': "')}", schedule: manual, trace: { kind: debian } } }`;
+  expect(parse(`site: { url: "${url}" }\n${mirrors}`).mirrors.get('m')?.trace?.host).toBe(host);
 });
