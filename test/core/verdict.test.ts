@@ -3,7 +3,7 @@ import { plainSentence } from '../../core/sentence.js';
 import { decideVerdict } from '../../core/verdict.js';
 import { VERDICT_SIGNS } from '../../core/verdict-words.js';
 import { CASES } from './verdict/cases.js';
-import { active, dueAt, failed, facts, HOUR, MARKED, MINUTE, NOW, PAUSED, run } from './verdict/scene.js';
+import { active, dueAt, failed, facts, HOUR, LIVE, MARKED, MINUTE, NOW, PAUSED, run } from './verdict/scene.js';
 
 describe('decideVerdict', () => {
   it.each(CASES)('calls $name "$word" and says why', ({ facts: given, word, sentence }) => {
@@ -44,6 +44,14 @@ describe('decideVerdict', () => {
       'Our marker: 2026-11-23 11:00 UTC',
       "Upstream's marker: 2026-11-23 11:00 UTC",
     ]);
+  });
+
+  it('tells what was verified of the tree that is served', () => {
+    const live = { ...LIVE, verification: 'Verified before it was published: tree, apt.' };
+    const { evidence } = decideVerdict(facts({ live }));
+    expect(evidence.map(({ label, text }) => `${label}: ${plainSentence(text)}`)).toContain(
+      'Verification: Verified before it was published: tree, apt.',
+    );
   });
 
   it('plans nothing for a paused mirror, the next try for a retried one, else the next scheduled run', () => {
