@@ -129,6 +129,8 @@ export interface MirrorRecords {
   /** Times that the upstream's marker is known to have had. */
   readonly markerTimes: readonly number[];
   readonly state: MirrorState;
+  /** As they are shown: they are of the settings, which are others only when all records are made anew. */
+  readonly upstreams: readonly string[];
   /** The markers of its upstreams as last read, and what each had since it had the one of the published tree. */
   readonly readings: Partial<Record<MarkerSource, UpstreamReading>>;
   readonly newer: Partial<Record<MarkerSource, NewerMarkers>>;
@@ -141,7 +143,7 @@ export interface MirrorRecords {
 /** Reads SQLite only, never the trees. */
 export function mirrorRecords(
   { store, clock }: Pick<StatusDeps, 'store' | 'clock'>,
-  { name, marker, pace }: TreeMirror,
+  { name, marker, pace, upstreams }: TreeMirror,
   scrub: StatusScrub,
 ): MirrorRecords {
   const ended = store.runs.ended(name, RECENT_RUNS).map((run) => publicRun(run, scrub.runs));
@@ -154,6 +156,7 @@ export function mirrorRecords(
     generations: generations.map(({ id, state, bytes, publishedAt }) => ({ id, state, bytes, publishedAt })),
     markerTimes: [...ended, ...generations].flatMap(({ markerTime }) => markerTime ?? []),
     state: publicState(store.mirrors.get(name), scrub.all),
+    upstreams: upstreams.map((address) => publicUpstream(address, scrub.all)),
     readings: marker ? publicReadings(store.markers.of(name), scrub.all) : {},
     newer: marker ? newerMarkers(store, name, live) : {},
     fetches: pace ? store.runs.fetches(name, clock() - PACE_WINDOW_MS) : [],
@@ -207,7 +210,7 @@ export function mirrorStatus(mirror: TreeMirror, facts: StatusFacts): MirrorStat
     verdict: publicVerdict(verdict),
     published: live && publicGeneration(live),
     growth: live && growthOf(live, generations, now),
-    upstreams: mirror.upstreams.map((address) => publicUpstream(address, scrub.all)),
+    upstreams: records.upstreams,
     schedule: scheduleWords(mirror.schedule),
     nextDueAt: state.nextDueAt,
     publish: mirror.publish,

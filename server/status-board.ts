@@ -103,7 +103,9 @@ export class StatusBoard {
     const scrub = { all: this.#scrub, runs: scrubberOf(deps.settings(), mirror.name, this.#scrub) };
     const records = hasRecords ? known.records : mirrorRecords(deps, mirror, scrub);
     const made = this.#make(mirror, { records, activity, now, scrub });
-    const status = known && isEqual(known.status, made) ? known.status : made;
+    // only the clock has gone on
+    const isOnlyLater = known !== undefined && hasRecords && isAtRest(known.activity, activity);
+    const status = isOnlyLater && isAsBefore(known.status, made) ? known.status : made;
     if (status === made) this.#revision++;
     const entry = { revision, records, activity, interval: intervalOf(now), madeAt: now, status };
     this.#entries.set(mirror.name, entry);
@@ -123,7 +125,21 @@ function intervalOf(now: number): number {
   return Math.floor(now / DECIDED_FOR_MS);
 }
 
-/** Both are plain data that were made by the same function. */
-function isEqual(a: MirrorStatus, b: MirrorStatus): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
+/** Whether neither has a run, running or waiting. */
+function isAtRest(before: MirrorActivity, now: MirrorActivity): boolean {
+  return [before.running, before.queued, now.running, now.queued].every((run) => run === null);
+}
+
+/** Whether what is decided by the clock is the same, of two that were made of the same records of a mirror at rest. */
+function isAsBefore(a: MirrorStatus, b: MirrorStatus): boolean {
+  return (
+    a.verdict.sentence === b.verdict.sentence &&
+    a.verdict.next.text === b.verdict.next.text &&
+    a.verdict.since === b.verdict.since &&
+    a.growth?.bytes === b.growth?.bytes &&
+    a.growth?.since === b.growth?.since &&
+    a.upstream.lagSeconds === b.upstream.lagSeconds &&
+    a.pace?.fetches === b.pace?.fetches &&
+    a.pace?.opensAt === b.pace?.opensAt
+  );
 }
