@@ -4,7 +4,7 @@ import { bytePath } from '../../byte-path.js';
 import { RealFolders } from '../../real-folders.js';
 import { compressionByContent, decompressed, type Compression } from '../decompress.js';
 import { detachedSignatureFindings } from '../detached-signature.js';
-import { isFileIn, namesIn, readSmall } from '../files-of-tree.js';
+import { namesIn, readSmall } from '../files-of-tree.js';
 import { verifyFolders, type FolderContext, type FolderKind, type VerifiedFolder } from '../folders.js';
 import { throughLinks } from '../linked-files.js';
 import { folderOf, inFolder } from '../named-path.js';
@@ -35,13 +35,17 @@ const REPOSITORIES: FolderKind = {
 };
 
 async function verifyRepository(context: FolderContext, folder: string): Promise<VerifiedFolder> {
+  const { request, sameSelection } = context;
   const findings: Finding[] = [];
   const indexes: Index[] = [];
   const links = await changedLinks(context, folder);
-  for (const name of await namesIn(context.request.root, folder)) {
+  const names = await namesIn(request.root, folder);
+  const before = sameSelection && request.published !== null ? await namesIn(request.published, folder) : [];
+  const signatures = new Set([...names, ...before].filter((name) => name.endsWith('.sig')));
+  for (const name of names) {
     if (!DATABASE.test(name)) continue;
     const path = inFolder(folder, name);
-    const content = await readSmall(context.request.root, path, LARGEST_DATABASE);
+    const content = await readSmall(request.root, path, LARGEST_DATABASE);
     if (content === 'too large')
       findings.push({ path, problem: `has more than ${LARGEST_DATABASE} bytes`, fetchAgain: [path] });
     if (!Buffer.isBuffer(content)) continue;
@@ -52,7 +56,7 @@ async function verifyRepository(context: FolderContext, folder: string): Promise
       part: folder,
       path,
       key,
-      references: () => orFetchAgain(path, referencesIn(context, path, compression)),
+      references: () => orFetchAgain(path, referencesIn(request, { path, compression, signatures })),
     });
   }
   return { findings, indexes };
@@ -70,28 +74,20 @@ async function changedLinks({ request, changed }: FolderContext, folder: string)
 }
 
 async function* referencesIn(
-  context: FolderContext,
-  path: string,
-  compression: Compression,
+  { root, signal, env }: VerifyRequest,
+  { path, compression, signatures }: { path: string; compression: Compression; signatures: ReadonlySet<string> },
 ): AsyncGenerator<Reference[]> {
-  const { root, signal, env } = context.request;
   const plain = decompressed(bytePath(root, path), compression, { most: LARGEST_PLAIN, signal, env });
   const tree = new RealFolders(root);
   for await (const packages of packagesIn(plain, folderOf(path)))
-    yield throughLinks(root, tree, [...packages, ...(await signaturesOf(context, packages))]);
+    yield throughLinks(root, tree, [...packages, ...signaturesOf(packages, signatures)]);
 }
 
 /** Most databases do not tell which packages upstream has signed: it is told by what is there, or was. */
-async function signaturesOf(
-  { request, sameSelection }: FolderContext,
-  packages: readonly DatabasePackage[],
-): Promise<Reference[]> {
-  const signatures: Reference[] = [];
-  for (const { path: file, isSigned } of packages) {
+function signaturesOf(packages: readonly DatabasePackage[], signatures: ReadonlySet<string>): Reference[] {
+  return packages.flatMap(({ path: file, isSigned }) => {
     const path = `${file}.sig`;
-    const isThere = isSigned || (await isFileIn(request.root, path));
-    if (isThere || (sameSelection && (await isFileIn(request.published, path))))
-      signatures.push({ path, size: null, digest: null });
-  }
-  return signatures;
+    const isExpected = isSigned || signatures.has(path.slice(path.lastIndexOf('/') + 1));
+    return isExpected ? [{ path, size: null, digest: null }] : [];
+  });
 }
