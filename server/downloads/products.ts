@@ -48,7 +48,7 @@ export function productsOf(installers: readonly Installer[], parts: ProductParts
       const [{ product = id, mirror = '' } = {}] = all;
       const versions = [...groupBy(all, ({ version }) => version)].map(([version, files]) => ({
         version,
-        files: files.map((each) => downloadFile(each, parts)).sort(compareFiles),
+        files: files.toSorted(compareInstallers).map((each) => downloadFile(each, parts)),
       }));
       versions.sort((one, other) => compareVersions(other.version, one.version));
       return { id, name: product, category: parts.categoryOf(mirror), versions };
@@ -102,9 +102,13 @@ function systemOf(name: string, kind: string): DownloadFile['system'] {
   return named === 'windows' || named === 'macos' || named === 'linux' ? named : null;
 }
 
-function compareFiles(one: DownloadFile, other: DownloadFile): number {
+function compareInstallers(one: Installer, other: Installer): number {
+  const nameOf = ({ segments }: Installer): string => segments.join('/');
   return (
-    compareText(one.kind, other.kind) || compareText(one.archName, other.archName) || compareText(one.name, other.name)
+    one.rank - other.rank ||
+    compareText(one.kind, other.kind) ||
+    compareText(architectureName(one.arch), architectureName(other.arch)) ||
+    compareText(nameOf(one), nameOf(other))
   );
 }
 

@@ -18,6 +18,8 @@ export interface Installer {
   readonly arch: string;
   /** For people; empty where the rule tells none. */
   readonly kind: string;
+  /** Place of the kind in the list of the rule: what most people want comes first. */
+  readonly rank: number;
   /** What tells this version of the file from another: bytes, milliseconds since the epoch, inode. */
   readonly size: number;
   readonly mtimeMs: number;
@@ -98,9 +100,11 @@ async function installerOf(
   if (!stats?.isFile()) return undefined;
   const word = (name: string): string => displayName(groups[name] ?? '').slice(0, LONGEST_WORD);
   const kind = word('kind');
+  const place = Object.keys(rule.kinds).indexOf(kind);
   return {
     ...{ mirror, segments, product: rule.product },
     ...{ version: word('version'), arch: word('arch'), kind: rule.kinds[kind] ?? kind },
+    rank: place < 0 ? Object.keys(rule.kinds).length : place,
     ...{ size: stats.size, mtimeMs: stats.mtimeMs, ino: stats.ino },
   };
 }

@@ -22,7 +22,13 @@ describe('/get', () => {
       ],
     });
     const images = [cd('13.1.0', 'amd64'), cd('13.1.0', 'arm64'), cd('9.13.0', 'amd64'), cd('13.10.0', 'amd64')];
-    const files = [...images, cd('13.10.0', 'arm64'), '13.10.0/amd64/iso-cd/SHA256SUMS', '13.10.0/amd64/iso-cd/x.iso'];
+    const files = [
+      ...images,
+      cd('13.10.0', 'arm64'),
+      cd('13.10.0', 'amd64', 'DVD-1'),
+      '13.10.0/amd64/iso-cd/SHA256SUMS',
+      '13.10.0/amd64/iso-cd/x.iso',
+    ];
     await publish(scene, 'debian-cd', Object.fromEntries(files.map((path) => [path, `bytes of ${path}`])));
     await publish(scene, 'videolan', {
       'vlc/last/win64/vlc-3.0.21-win64.exe': 'windows',
