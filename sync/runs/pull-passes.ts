@@ -42,7 +42,7 @@ export async function pullPasses(
   let marker = firstMarker;
   for (let pass = 1; ; pass++) {
     const list = await fetchList(context, upstream, staging);
-    const vanished = await pullOrMakeRoom(context, upstream, staging, { pass, list });
+    const vanished = await orMakeRoom(context, staging, pullStages(context, upstream, staging, { pass, list }));
     if (list) await finishByList(context, staging, list);
     const after = await probeMarker(context, upstream);
     // a heartbeat always moves
@@ -66,7 +66,8 @@ export async function pullAgain(
   staging: Staging,
   filesFrom: string,
 ): Promise<void> {
-  await pullStage(context, upstream, staging, { stage: AGAIN, index: 0, count: 1, pass: 1, filesFrom, again: true });
+  const at = { stage: AGAIN, index: 0, count: 1, pass: 1, filesFrom, again: true };
+  await orMakeRoom(context, staging, pullStage(context, upstream, staging, at));
 }
 
 interface PassOf {
@@ -74,19 +75,24 @@ interface PassOf {
   readonly list: FetchedList | null;
 }
 
-/** On a full disk the end of the run could not even be recorded while partial files take up what is left. */
-async function pullOrMakeRoom(
-  context: TreeRunContext,
-  upstream: Upstream,
-  staging: Staging,
-  at: PassOf,
-): Promise<boolean> {
+/**
+ * On a full disk the end of the run could not even be recorded while partial files take up what is left. The list of
+ * changes is on that disk as well, and may lack lines.
+ */
+async function orMakeRoom<T>(context: TreeRunContext, staging: Staging, pull: Promise<T>): Promise<T> {
   try {
-    return await pullStages(context, upstream, staging, at);
+    return await pull;
   } catch (error) {
-    if (isDiskFull(error)) await dropPartialFiles(staging.root);
+    if (isDiskFull(error)) {
+      await dropPartialFiles(staging.root);
+      setUncertain(context, staging);
+    }
     throw error;
   }
+}
+
+function setUncertain({ store, mirror }: TreeRunContext, { base }: Staging): void {
+  if (base !== null) store.mirrors.setStaging(mirror.name, { base, state: 'uncertain' });
 }
 
 /** Runs all stages once; whether files vanished at upstream meanwhile. */
@@ -157,8 +163,7 @@ async function pullStage(
   tally.exitCode = result.exitCode;
   tally.numbers = addPull(tally.numbers, result.numbers);
   // rsync had to be killed, and could not keep what it was receiving itself
-  if (result.exitCode === null && staging.base !== null)
-    store.mirrors.setStaging(mirror.name, { base: staging.base, state: 'uncertain' });
+  if (result.exitCode === null) setUncertain(context, staging);
   context.signal.throwIfAborted();
   disk.signal.throwIfAborted();
   if (!result.ok) throw new RunFailure(result.failure, result.message, result.exitCode);
