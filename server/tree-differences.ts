@@ -90,12 +90,12 @@ export class TreeDifferences {
     );
   }
 
-  /** The list that the newer slot was made by; after a rollback it tells of the way back. */
+  /** The list that the live slot was made by; after a rollback it is the other slot's, and tells of the way back. */
   #listBetween(mirror: string, from: string, to: string): string | null {
     if (from !== 'previous' || to !== 'live') return null;
     const { store, layout } = this.deps;
-    const [live, previous] = [store.generations.live(mirror), store.generations.inState(mirror, 'previous')];
-    return live && previous && live.id > previous.id ? layout.changes(mirror, live.slot) : null;
+    const live = store.generations.live(mirror);
+    return live && store.mirrors.staging(mirror)?.base !== live.id ? layout.changes(mirror, live.slot) : null;
   }
 }
 

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } fr
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import type { TreeMirror } from '../../core/mirror.js';
+import { TreeDifferences } from '../../server/tree-differences.js';
 import { startEngine, testMirror, testSettings, type TestEngine } from '../fixtures/engine.js';
 import { startDaemon } from '../fixtures/rsync-daemon.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
@@ -209,7 +210,7 @@ async function smallDisk(size: number): Promise<string> {
   return disk;
 }
 
-test('after several rollbacks the guard still knows all that a run would remove', async () => {
+test('after several rollbacks the guard and the page of differences still know what is gone', async () => {
   const scene = await world({ keep: { daily: 3, weekly: 0, monthly: 0 } });
   const { engine, store } = scene.millpond;
   const old = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`old/f${i}`, `file ${i}`]));
@@ -224,6 +225,8 @@ test('after several rollbacks the guard still knows all that a run would remove'
 
   await engine.rollback('pond', '2026-11-20T06:00Z');
   await engine.rollback('pond', '2026-11-21T06:00Z');
+  const differences = new TreeDifferences(scene.millpond);
+  expect(await differences.between('pond', 'previous', 'live')).toMatchObject({ counts: { removed: { files: 100 } } });
   await engine.rollback('pond');
   rmSync(join(scene.up, 'old'), { recursive: true });
   engine.resume('pond');
