@@ -3,7 +3,7 @@ import { renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { sumsKind } from '../../../../content/verify/checksums/sums-file.js';
+import { sumsKind, withoutSignature } from '../../../../content/verify/checksums/sums-file.js';
 import { createSigningKey, exportPublicKey, type SigningKey } from '../../../../cli/quickstart/signing-key.js';
 import { verification } from '../../../contract/verify/suite.js';
 import { signFile } from '../../../fixtures/openpgp-signature.js';
@@ -198,5 +198,12 @@ describe('signatures', () => {
     expect(await found(null, { keyrings: [] })).toEqual([
       'iso/a.iso does not have the hash that "iso/x-CHECKSUM" tells',
     ]);
+  });
+
+  test('are taken off a file of unknown origin in no more time than it takes to read it', () => {
+    const begin = '-----BEGIN PGP SIGNED MESSAGE-----\n';
+    expect(withoutSignature(`${begin}Hash: SHA256\n\na\n- -b\n-----BEGIN PGP SIGNATURE-----\n\nx`)).toBe('a\n-b');
+    // an expression would take hours for these
+    expect(withoutSignature(begin.repeat(400_000))).toBe('');
   });
 });
