@@ -55,7 +55,7 @@ export function presetText(preset: Preset): string {
 /** The size with its date and what it covers, for one who has to decide. */
 export function sizeWords({ size }: Preset): string {
   if (size === 'unknown') return 'unknown';
-  return `${formatBytes(size.bytes)} (${size.as_of})${size.note === undefined ? '' : `: ${size.note}`}`;
+  return `${formatBytes(size.bytes)} (${size.as_of})${size.note === undefined ? '' : `: ${size.note.replace(/\.$/, '')}`}`;
 }
 
 function sourceWords({ url, role, access, note }: Preset['sources'][number]): string {
