@@ -378,6 +378,7 @@ describe('where suites may be', () => {
     expect(await found(null)).toEqual([]);
     const gone = ['InRelease', 'Release', 'Release.gpg'].map((name) => `${SUITE}/${name}`);
     for (const path of gone) rmSync(join(root, path));
+    expect(await found(null)).toHaveLength(2); // after a crash as well, when all is looked at
     expect(await found(gone)).toEqual([
       `${SUITE}/${INDEX} is there, but no Release file of its suite "dists/stable"`,
       `${SUITE}/${INDEX}.gz is there, but no Release file of its suite "dists/stable"`,
