@@ -60,7 +60,7 @@ describe('millpond add', () => {
     expect(after).toBe(BEFORE);
     for (const words of [
       'Runs a day: recommended 6, at most 24',
-      'Size of all of it: 2.0 TB (late 2022): All releases.',
+      'Size of all of it: 2.0 TB (late 2022): All releases',
       'Not wanted: A private mirror that takes msync.rockylinux.org.',
       'Asked of a mirror: A connection of 1 Gbit/s.',
     ])
@@ -204,7 +204,7 @@ describe('millpond presets', () => {
     const { stdout } = await command(['presets', 'debian'], { cwd });
     expect(stdout).toContain('status: open  [official: https://www.debian.org/mirror/ftpmirror]');
     expect(stdout).toContain('runs a day, at most: unknown  [unknown: ');
-    expect(stdout).toContain('size: 4.5 TB (about 2022): All architectures; told at second hand.  [practice: ');
+    expect(stdout).toContain('size: 4.5 TB (about 2022): All architectures; told at second hand  [practice: ');
     expect(stdout).toContain('ftp.us.debian.org: It stands for several machines');
     const json = await command(['presets', 'debian', '--json'], { cwd });
     expect(JSON.parse(json.stdout)).toMatchObject({ id: 'debian', status: 'open', policy: { max_per_day: 'unknown' } });
