@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createSigningKey, exportPublicKey } from '../../cli/quickstart/signing-key.js';
 import type { TreeMirror } from '../../core/mirror.js';
+import { startCuttingProxy, type CuttingProxy } from '../fixtures/cutting-proxy.js';
 import { startEngine, testMirror, testSettings } from '../fixtures/engine.js';
+import { startDaemon } from '../fixtures/rsync-daemon.js';
 import { indexForms, packagesText, writePackages, writeSuite, type FakePackage } from '../fixtures/signed-suite.js';
 import { tempFolder } from '../fixtures/temp-folder.js';
 import { snapshot } from '../fixtures/tree.js';
@@ -11,8 +13,13 @@ import { snapshot } from '../fixtures/tree.js';
 /** An apt archive in a folder, and a mirror of it that verifies. */
 async function world({
   mode = 'enforce',
+  upstreamOf = (up) => Promise.resolve(`${up}/`),
   ...more
-}: { mode?: TreeMirror['verify']['mode'] } & Partial<TreeMirror> = {}) {
+}: {
+  mode?: TreeMirror['verify']['mode'];
+  /** Where the folder is pulled from. */
+  upstreamOf?: (up: string) => Promise<string>;
+} & Partial<TreeMirror> = {}) {
   const folder = await tempFolder();
   const up = join(folder, 'up');
   const key = { home: join(folder, 'gnupg'), userId: 'Test <test@localhost>' };
@@ -21,16 +28,18 @@ async function world({
   await createSigningKey(key);
   await exportPublicKey(key, keyring, `${keyring}.asc`);
   const packages: FakePackage[] = [];
-  const publish = async (name: string): Promise<string> => {
+  const publish = async (name: string, { bytes = 0 } = {}): Promise<string> => {
     const path = `pool/${name}_1_amd64.deb`;
-    packages.push({ name, path, content: `the bytes of ${name}` });
+    packages.push({ name, path, content: `the bytes of ${name}${'.'.repeat(bytes)}` });
     writePackages(up, packages.slice(-1));
-    const indexes = indexForms('main/binary-amd64/Packages', packagesText(packages));
+    const contents = { 'main/Contents-amd64': '.'.repeat(bytes) };
+    const indexes = { ...indexForms('main/binary-amd64/Packages', packagesText(packages)), ...contents };
     await writeSuite(join(up, 'dists/stable'), key, { indexes });
     return path;
   };
   const verify = { kinds: ['apt' as const], mode, keyrings: [{ name: 'keys.gpg', candidates: [keyring] }] };
-  const mirror = { name: 'debian', upstreams: [`${up}/`], verify: { ...verify, hashes: 'sampled' as const }, ...more };
+  const upstreams = [await upstreamOf(up)];
+  const mirror = { name: 'debian', upstreams, verify: { ...verify, hashes: 'sampled' as const }, ...more };
   const millpond = await startEngine(testSettings(folder, [testMirror(mirror)]));
   onTestFinished(() => millpond.stop());
   const live = (): Record<string, string> => snapshot(millpond.layout.live('debian'));
@@ -118,6 +127,38 @@ describe('a tree that fails verification', () => {
     expect(run.message).not.toContain('verification');
     expect(millpond.store.generations.live('debian')?.verification).toBe('Verified before it was published: tree.');
   });
+});
+
+const INDEXES = ['Packages*', 'Contents*', 'Release*', 'InRelease'];
+const STAGES = [
+  { name: 'content', include: [], exclude: INDEXES, delete: false, options: [] },
+  { name: 'indexes', include: [], exclude: [], delete: true, options: [] },
+];
+
+test('a pull that is cut in the stage of the indexes leaves what is served, and the next run goes on', async () => {
+  const cutting: CuttingProxy[] = [];
+  const upstreamOf = async (up: string): Promise<string> => {
+    const daemon = await startDaemon({ modules: { up } });
+    onTestFinished(() => daemon.stop());
+    const proxy = await startCuttingProxy(daemon.port);
+    onTestFinished(() => proxy.stop());
+    cutting.push(proxy);
+    return proxy.url('up');
+  };
+  const retry = { attempts: 1, firstBackoff: 60, maxBackoff: 60 };
+  const { up, publish, millpond, live, log } = await world({ upstreamOf, stages: STAGES, retry });
+  await publish('one');
+  expect(await millpond.sync('debian')).toMatchObject({ outcome: 'updated' });
+  const before = live();
+  const path = await publish('two', { bytes: 2_000_000 });
+  cutting[0]?.cutAfter(3_000_000); // the package has come by then, and its indexes have not
+  const run = await millpond.sync('debian');
+  expect(run).toMatchObject({ outcome: 'failed', numbers: { addedFiles: 0 } });
+  expect(log(run.id)).toContain('stage indexes');
+  expect(existsSync(join(millpond.layout.slot('debian', 'b'), path))).toBe(true);
+  expect(live()).toEqual(before);
+  expect(await millpond.sync('debian')).toMatchObject({ outcome: 'updated' });
+  expect(live()).toEqual(snapshot(up));
 });
 
 test('without a keyring nothing is pulled, and the run says what to do', async () => {
