@@ -21,6 +21,7 @@ function entries({
   sync,
   listen,
   files,
+  help,
   accessLog,
   frontLog,
   data,
@@ -30,7 +31,7 @@ function entries({
   const found = new Map<string, unknown>(
     Object.entries({ data, grace, workers, access_log: accessLog, 'statistics.front_log': frontLog }),
   );
-  for (const [section, values] of Object.entries({ site, sync, listen, files, proxies, registry }))
+  for (const [section, values] of Object.entries({ site, sync, listen, files, help, proxies, registry }))
     for (const [key, value] of Object.entries(values)) found.set(`${section}.${key}`, value);
   for (const [name, zone] of zones) found.set(`zones.${name}`, zone);
   for (const [name, mirror] of mirrors) found.set(`mirrors.${name}`, mirror);

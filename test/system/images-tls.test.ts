@@ -63,7 +63,7 @@ test('an upstream registry with a certificate of an own authority is mirrored wh
   const served = await fetch(`${program.url}/v2/right.test/library/pond/manifests/1`);
   expect(Buffer.from(await served.arrayBuffer())).toEqual(image.bytes);
 
-  const failed = { outcome: 'failed', failure: 'connect' };
+  const failed = { outcome: 'failed', failure: 'tls' };
   expect(await program.sync(encodeURIComponent('expired.test/library/pond'))).toMatchObject({
     ...failed,
     message:
