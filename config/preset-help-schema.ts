@@ -28,7 +28,7 @@ const input = field
     { when: ({ value }) => field.isSection(value) },
   );
 
-/** One block to copy. `{{endpoint}}` has no slash at its end, `{{path}}` begins with one. */
+/** One block to copy. `{{endpoint}}` and `{{rsync}}` have no slash at their ends. */
 export const helpBlock = field
   .section({
     id: field.text({ description: 'Short name in addresses.', examples: ['deb822'] }, problem.word),
@@ -52,7 +52,7 @@ export const helpBlock = field
     body: field.text(
       {
         description:
-          'The text. {{endpoint}} is the address of the mirror, {{host}} and {{path}} its parts, {{name}} an input.',
+          'The text. {{endpoint}} is the address of the mirror, {{rsync}} that over rsync, {{name}} an input.',
       },
       problem.block,
     ),

@@ -7,7 +7,7 @@ import { quote } from './fields.js';
 
 const LONGEST = 4000;
 /** What a help block may use without an input of that name. */
-const GIVEN = ['endpoint', 'host', 'path'];
+const GIVEN = ['endpoint', 'rsync'];
 const GROUPS = ['version', 'arch', 'kind'];
 
 export function word(value: string): string | undefined {

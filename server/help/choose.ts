@@ -35,6 +35,8 @@ type Values = Readonly<Record<string, string>>;
 const MOST_COMBINATIONS = 500;
 /** Only these names are of components; all others may change which folders of the tree are meant. */
 const COMPONENT_INPUTS: ReadonlySet<string> = new Set(['components', 'component']);
+/** What presets call that which their selection `suites` chooses of. */
+const SUITE_INPUTS: ReadonlySet<string> = new Set(['release', 'suite', 'branch', 'version']);
 /** A place that no tree can be at: where is looked does not depend on how clients reach this server. */
 const NOWHERE = 'http://mirror.invalid';
 
@@ -63,7 +65,7 @@ export async function choose(
     const [first] = carried;
     if (first === undefined) return undefined;
     const wanted = asked[name];
-    if (wanted !== undefined && !(wanted in words)) throw unknownValue(name, wanted, carried);
+    if (wanted !== undefined && !Object.hasOwn(words, wanted)) throw unknownValue(name, wanted, carried);
     const value = [wanted, preferred[name], input.default].find((each) => each !== undefined && carried.includes(each));
     values[name] = value ?? first;
     if (wanted !== undefined && wanted !== values[name])
@@ -144,7 +146,7 @@ async function havingComponents(subject: HelpSubject, values: Values, name: stri
 /** The first source of a filled block that is this mirror itself, and where below its root that is. */
 function ownSource({ block, mirror }: HelpSubject, values: Values): { source: AptSource; base: string } | undefined {
   if (!isAptForm(block.lang)) return undefined;
-  const place = { origin: NOWHERE, mirror: mirror.name };
+  const place = { origin: NOWHERE, mirror: mirror.name, rsync: null };
   for (const source of aptSources(block.lang, fillIn(block.body, place, fillingOf(block, values)))) {
     const base = pathBelow(source.uri, endpointOf(place));
     if (base !== undefined) return { source, base };
@@ -158,13 +160,9 @@ function suitePath(base: string, suite: string): string {
   return base === '' ? below : `${base}/${below}`;
 }
 
-/** Selections have names of their own: `suites` and `releases` are both of an input `release`. */
+/** Selections have names of their own: what presets call `suites` are their readers' releases, branches or versions. */
 function isSelected({ selected }: HelpSubject['mirror'], input: string, value: string): boolean {
-  const names = [
-    input,
-    `${input}s`,
-    ...(input === 'release' || input === 'suite' ? ['suites', 'releases', 'release'] : []),
-  ];
+  const names = [input, `${input}s`, ...(SUITE_INPUTS.has(input) ? ['suites', 'releases', 'release'] : [])];
   const chosen = names.map((name) => selected[name]).find(Boolean);
   return !chosen || chosen.includes(value);
 }

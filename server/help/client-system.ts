@@ -36,7 +36,7 @@ const SYSTEMS: readonly Known[] = [
   { id: 'manjaro', label: 'Manjaro', agent: /manjaro/i, langs: ['pacman'], presets: ['manjaro'] },
   { id: 'arch', label: 'Arch Linux', agent: /\barch ?linux|\bpacman\//i, langs: ['pacman'], presets: ['archlinux'] },
   { id: 'alpine', label: 'Alpine Linux', agent: /alpine|\bapk-tools/i, langs: ['lines'], presets: ['alpine'] },
-  { id: 'gentoo', label: 'Gentoo', agent: /gentoo/i, langs: ['sh'], presets: ['gentoo'] },
+  { id: 'gentoo', label: 'Gentoo', agent: /gentoo/i, langs: ['portage', 'sh'], presets: ['gentoo'] },
   { id: 'freebsd', label: 'FreeBSD', agent: /freebsd/i, langs: [], presets: ['freebsd'] },
   { id: 'openbsd', label: 'OpenBSD', agent: /openbsd/i, langs: [], presets: ['openbsd'] },
   { id: 'netbsd', label: 'NetBSD', agent: /netbsd/i, langs: [], presets: ['netbsd'] },

@@ -5,13 +5,15 @@ export interface HelpPlace {
   /** `https://mirror.example.edu`, without a slash at its end. */
   readonly origin: string;
   readonly mirror: string;
+  /** `rsync://mirror.example.edu`, without a slash at its end; null where nothing is served over rsync. */
+  readonly rsync: string | null;
 }
 
 /** Texts in place of the inputs of a block, by name. */
 export type Filling = Readonly<Record<string, string>>;
 
 /** The address of the mirror, without a slash at its end. */
-export function endpointOf({ origin, mirror }: HelpPlace): string {
+export function endpointOf({ origin, mirror }: Pick<HelpPlace, 'origin' | 'mirror'>): string {
   return `${origin}/${mirror}`;
 }
 
@@ -20,8 +22,7 @@ export function fillIn(text: string, place: HelpPlace, filling: Filling): string
   const known: Readonly<Record<string, string>> = {
     ...filling,
     endpoint: endpointOf(place),
-    host: new URL(place.origin).host,
-    path: `/${place.mirror}`,
+    ...(place.rsync !== null && { rsync: `${place.rsync}/${place.mirror}` }),
   };
   return text.replace(/\{\{([a-z_]+)\}\}/g, (whole, name: string) => known[name] ?? whole);
 }

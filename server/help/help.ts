@@ -35,6 +35,8 @@ export interface Help {
 
 export interface HelpQuestion {
   readonly origin: string;
+  /** Address of the rsync daemon without a slash at its end; null where there is none. */
+  readonly rsync: string | null;
   /** Null: the one that is for `system`, else the first. */
   readonly form: string | null;
   /** Values by name of an input. */
@@ -81,13 +83,15 @@ export async function offeredBlocks(mirror: TreeMirror, look: TreeLook): Promise
 /** @throws MillpondError not-found where the mirror has no help, invalid for what cannot be chosen */
 export async function helpFor(mirror: TreeMirror, look: TreeLook, question: HelpQuestion): Promise<Help> {
   if (!helpPreset(mirror)) throw noHelp(mirror.name);
-  const offered = await offeredBlocks(mirror, look);
+  const all = await offeredBlocks(mirror, look);
+  const offered = all.filter(({ block }) => question.rsync !== null || !needsRsync(block));
+  if (offered.length === 0 && all.length > 0) throw noRsync(mirror.name);
   const { block } = formOf(mirror, offered, question);
   const subject = { mirror, block, look };
   const preferred = question.system ? { os: question.system.id } : {};
   const chosen = await choose(subject, question.values, preferred);
   if (!chosen) throw noHelp(mirror.name);
-  const place = { origin: question.origin, mirror: mirror.name };
+  const place = { origin: question.origin, mirror: mirror.name, rsync: question.rsync };
   const fill = (text: string | undefined): string | null =>
     text === undefined ? null : fillIn(text, place, chosen.filling).trimEnd();
   return {
@@ -132,7 +136,7 @@ export const MODE_WORDS: Readonly<Record<HelpBlock['mode'], string>> = {
 };
 
 /** Kinds of text in which a line that begins with "#" is a comment. */
-const COMMENTED: ReadonlySet<string> = new Set(['deb822', 'apt', 'ini', 'pacman', 'sh', 'r']);
+const COMMENTED: ReadonlySet<string> = new Set(['deb822', 'apt', 'ini', 'pacman', 'portage', 'sh', 'r']);
 
 function commandLines(label: string, commands: string): string[] {
   const [first = '', ...rest] = commands.split('\n');
@@ -160,6 +164,17 @@ function formOf(
       hint: 'The page without it shows what may be chosen.',
     },
   );
+}
+
+/** Whether a block works only where this server answers over rsync. */
+export function needsRsync({ body, then, undo }: Pick<HelpBlock, 'body' | 'then' | 'undo'>): boolean {
+  return [body, then, undo].some((text) => text?.includes('{{rsync}}'));
+}
+
+function noRsync(mirror: string): MillpondError {
+  return new MillpondError('not-found', `The instructions for "${mirror}" are for rsync, which is not offered here.`, {
+    hint: 'Its operator can change that: listen.rsync in the configuration.',
+  });
 }
 
 export function noHelp(mirror: string): MillpondError {

@@ -2,6 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import type { Settings } from '../../config/settings.js';
 
+/** What clients take where an address names no port (rsync(1)). */
+const RSYNC_PORT = 873;
 const HOST = /^(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/;
 
 /**
@@ -25,6 +27,11 @@ export function publicOrigin(request: IncomingMessage, settings: Settings): stri
   if (host === undefined) return site?.origin ?? 'http://localhost';
   if (site && (site.host === host || site.hostname === host)) return site.origin;
   return `${schemeOf(request, settings, host)}://${host}`;
+}
+
+/** The address of the rsync daemon at `port` of the host of `origin`, without a trailing slash. */
+export function rsyncOrigin(origin: string, port: number): string {
+  return `rsync://${new URL(origin).hostname}${port === RSYNC_PORT ? '' : `:${port}`}`;
 }
 
 function schemeOf(request: IncomingMessage, settings: Settings, host: string): string {

@@ -1,11 +1,13 @@
 import { Router, type Request, type Response } from 'express';
 import type { TreeMirror } from '../../core/mirror.js';
 import { readText } from '../api/query.js';
+import type { HelpCheck } from '../../store/help-checks.js';
 import { clientSystem } from '../help/client-system.js';
-import { helpFor, helpPreset, helpText, mirrorsWithHelp, noHelp, type Help } from '../help/help.js';
+import { helpFor, helpPreset, helpText, mirrorsWithHelp, needsRsync, noHelp, type Help } from '../help/help.js';
 import { TreeLook } from '../help/tree-look.js';
-import { publicOrigin } from '../oci/public-address.js';
+import { publicOrigin, rsyncOrigin } from '../oci/public-address.js';
 import { sendPage, type Twin } from '../respond.js';
+import { scrubberFor } from '../scrub.js';
 import type { ServerDeps } from '../server-deps.js';
 import { chosenEntries, renderHelp, renderHelpList, type HelpEntry } from './help.js';
 import type { PageFrame } from './page-frame.js';
@@ -33,15 +35,16 @@ function answerList(
 ): void {
   const query = readText(req, 'q');
   const system = clientSystem(readText(req, 'system'), req.get('User-Agent'));
-  const checks = deps.store.helpChecks.all();
-  const entries = mirrorsWithHelp(deps.settings()).map(
-    ({ mirror: { name, title, description }, preset }): HelpEntry => ({
-      ...{ name, title, description, preset: preset.id },
-      langs: [...new Set(preset.help.map(({ lang }) => lang))],
-      isPublished: look.isPublished(name),
-      checks: checks.filter(({ mirror }) => mirror === name),
-    }),
+  const checks = publicChecks(deps, deps.store.helpChecks.all());
+  const usable = mirrorsWithHelp(deps.settings()).filter(
+    ({ preset }) => deps.rsync?.() || !preset.help.every(needsRsync),
   );
+  const entries = usable.map(({ mirror: { name, title, description }, preset }): HelpEntry => ({
+    ...{ name, title, description, preset: preset.id },
+    langs: [...new Set(preset.help.map(({ lang }) => lang))],
+    isPublished: look.isPublished(name),
+    checks: checks.filter(({ mirror }) => mirror === name),
+  }));
   res.vary('User-Agent');
   const question = { query, system };
   sendPage(
@@ -62,7 +65,8 @@ async function answerMirror(
 ): Promise<void> {
   const { mirror, twin } = mirrorAndTwin(deps, asked);
   const help = await helpFor(mirror, look, questionOf(deps, mirror, req));
-  const check = deps.store.helpChecks.of(mirror.name).find(({ form }) => form === help.form) ?? null;
+  const check =
+    publicChecks(deps, deps.store.helpChecks.of(mirror.name)).find(({ form }) => form === help.form) ?? null;
   const page = { description: mirror.description, check, isRestricted: mirror.read !== null };
   res.vary('User-Agent');
   sendPage(
@@ -86,12 +90,27 @@ function questionOf(deps: ServerDeps, mirror: TreeMirror, req: Request) {
     const value = readText(req, name);
     return value === '' ? [] : [[name, value] as const];
   });
+  const origin = settings.site.url ?? publicOrigin(req, settings);
+  const daemon = deps.rsync?.();
   return {
-    origin: settings.site.url ?? publicOrigin(req, settings),
+    origin,
+    rsync: daemon ? rsyncOrigin(origin, daemon.port) : null,
     form: readText(req, 'form') || null,
     values: Object.fromEntries(values),
     system: clientSystem(readText(req, 'system'), req.get('User-Agent')),
   };
+}
+
+/**
+ * As anybody may read them: this server was asked at an address of its own network, and what clients say names files,
+ * which of some mirrors not everybody may know.
+ */
+function publicChecks({ settings }: Pick<ServerDeps, 'settings'>, checks: readonly HelpCheck[]): HelpCheck[] {
+  const { mirrors } = settings();
+  const scrub = scrubberFor(settings());
+  return checks
+    .filter(({ mirror, result }) => result === 'untested' || (mirrors.get(mirror)?.read ?? null) === null)
+    .map((check) => ({ ...check, sentence: scrub(check.sentence) }));
 }
 
 /** A mirror may itself be called "x.json"; then that is meant. @throws MillpondError not-found */

@@ -6,7 +6,7 @@ import { configuredMirror, mirrorsData, readRunId } from '../api/routes.js';
 import { diskAlert } from '../disk.js';
 import { generationsData } from '../generations.js';
 import { hasImages } from '../images-view.js';
-import { publicOrigin } from '../oci/public-address.js';
+import { publicOrigin, rsyncOrigin } from '../oci/public-address.js';
 import { KeptAnswers } from '../kept-answers.js';
 import { publicRun, RECENT_GENERATIONS, RECENT_RUNS, type MirrorStatus } from '../mirror-status.js';
 import { publicRuns, runDetails } from '../public-view.js';
@@ -30,8 +30,6 @@ import { mirrorText, statusText } from './status-text.js';
 import { treeRoutes } from './tree-routes.js';
 import { sendWholeLog } from './whole-log.js';
 
-/** What clients take where an address names no port (rsync(1)). */
-const RSYNC_PORT = 873;
 /** States that the page of a mirror knows of. */
 const RECENT_STATES = 200;
 const ALL_EVENTS = '/api/v1/events';
@@ -150,9 +148,8 @@ function rsyncOf(deps: ServerDeps, { name, published }: MirrorStatus, req: Reque
   if (!daemon || !published) return null;
   const settings = deps.settings();
   // what a client calls us may be kept by a cache for others
-  const { hostname } = new URL(settings.site.url ?? publicOrigin(req, settings));
-  const port = daemon.port === RSYNC_PORT ? '' : `:${daemon.port}`;
-  return { address: `rsync://${hostname}${port}/${name}/`, trouble: daemon.trouble };
+  const origin = rsyncOrigin(settings.site.url ?? publicOrigin(req, settings), daemon.port);
+  return { address: `${origin}/${name}/`, trouble: daemon.trouble };
 }
 
 /** The newest run that brought something: among the recent ones, else the one that made the tree that is served. */

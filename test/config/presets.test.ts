@@ -143,6 +143,12 @@ describe('presets', () => {
     ).toBe(true);
   });
 
+  test.each(IDS)('%s calls instructions what the program that tries them out reads', (id) => {
+    const forms = { ini: /^baseurl=\{\{endpoint\}\}\//m, pacman: /^Server = \{\{endpoint\}\}\//m };
+    for (const { lang, body } of findPreset(id).help)
+      if (lang in forms) expect(body).toMatch(forms[lang as keyof typeof forms]);
+  });
+
   test('stand in the documentation, each with its name', () => {
     const page = readFileSync(new URL('../../docs/presets.md', import.meta.url), 'utf8');
     const rows = [...page.matchAll(/^\| `([a-z0-9-]+)` +\| (.+?) +\| ([a-z-]+) +\|/gm)].map(([, id, name, status]) => ({
@@ -256,7 +262,7 @@ describe('parsePreset', () => {
       'a variable of a help block',
       /\{\{branch\}\}\/main/,
       '{{brnch}}/main',
-      'help[0].body: uses "{{brnch}}": known are {{endpoint}}, {{host}}, {{path}}, {{branch}}',
+      'help[0].body: uses "{{brnch}}": known are {{endpoint}}, {{rsync}}, {{branch}}',
     ],
     ['a group of a download', /\(\?<kind>/, '(?<sort>', 'names a group "sort": allowed are version, arch, kind'],
     [

@@ -157,7 +157,7 @@ export class HelpChecker {
     if (origin === null) throw new Untested('This server has no address of its own at which it could be tried.');
     if (mirror.read !== null) throw new Untested('Not every network may read this mirror.');
     if (tree === undefined) throw new Untested('The tree is not there any more.');
-    const help = await helpFor(mirror, this.#look, { origin, form, values: {}, system: null });
+    const help = await helpFor(mirror, this.#look, { origin, rsync: null, form, values: {}, system: null });
     return tryOut({
       ...{ text: help.text, lang: help.lang, address: help.address, tree, folder, env, signal },
       usualKeys: usualKeys(mirror),

@@ -81,6 +81,7 @@ describe('/help', () => {
   it('refuses what can never have been offered, in one sentence', async () => {
     for (const [path, sentence] of [
       ['/help/debian?release=woody', 'release="woody" cannot be chosen here: there are trixie, bullseye.'],
+      ['/help/debian?release=constructor', 'release="constructor" cannot be chosen here: there are trixie, bullseye.'],
       ['/help/debian?form=x', 'form="x" is not a form here: there are deb822, one-line.'],
     ] as const) {
       const { status, text } = await get(path, '*/*').unset('Accept');
@@ -137,10 +138,54 @@ describe('/help', () => {
     expect((await get('/help/debian?form=one-line')).text).not.toContain('id="tested"');
   });
 
+  it('tells of what was tried out neither where this server was asked, nor names that not everybody may know', async () => {
+    const sentence = 'apt-get download failed (exit 100): E: Failed to fetch http://10.1.2.3:8080/debian/pool/x.deb';
+    const check = { form: 'deb822', choices: '', checkedAt: NOW, result: 'failed', sentence } as const;
+    const mirrors = [
+      makeMirror('debian', { preset: 'debian' }),
+      makeMirror('inner', { preset: 'debian', read: ['a'] }),
+    ];
+    scene.settings = { ...scene.settings, mirrors: new Map(mirrors.map((mirror) => [mirror.name, mirror])) };
+    for (const { name } of mirrors) scene.store.helpChecks.set({ ...check, mirror: name });
+    const list = (await get('/help.json')).text;
+    for (const text of [list, (await get('/help/debian')).text, (await get('/help/debian.json')).text]) {
+      expect(text).toContain('Failed to fetch http://(internal address):8080/debian/pool/x.deb');
+      expect(text).not.toContain('10.1.2.3');
+    }
+    expect((await get('/help/inner')).text).not.toContain('x.deb');
+    expect(list.match(/x\.deb/g)).toHaveLength(1);
+    scene.store.helpChecks.set({ ...check, mirror: 'inner', result: 'untested', sentence: 'Not every network may.' });
+    expect((await get('/help/inner')).text).toContain('Not every network may.');
+  });
+
   it('says of a mirror without a tree that it is not complete, and shows all that the preset knows', async () => {
     const { text } = await get('/help/ubuntu');
     expect(text).toContain('This mirror has no complete tree yet');
     expect(text).toContain('URIs: https://mirror.example.edu/ubuntu\n');
+  });
+
+  it('offers no more branches than are selected, whatever a preset calls them', async () => {
+    const mirrors = [makeMirror('alpine', { preset: 'alpine', selected: { suites: ['v3.22'] } })];
+    const branches = await openScene({ mirrors });
+    onTestFinished(() => branches.close());
+    const { text } = await request(branches.http).get('/help/alpine').set('Accept', 'text/html');
+    expect(text).toContain('https://mirror.example.edu/alpine/v3.22/main');
+    expect(text).not.toMatch(/value="(?:latest-stable|edge|v3\.21)"/);
+  });
+
+  it('tells an address over rsync with the port of the daemon, and nothing where there is none', async () => {
+    const mirrors = [makeMirror('portage', { preset: 'gentoo-portage' })];
+    const site = { url: 'https://mirror.example.edu:8443' };
+    const rsync = () => ({ port: 1873, trouble: null, connections: 0, restarts: 0 });
+    const served = await openScene({ mirrors, site, rsync });
+    const without = await openScene({ mirrors, site });
+    onTestFinished(async () => void (await Promise.all([served.close(), without.close()])));
+    const { text } = await request(served.http).get('/help/portage.txt');
+    expect(text).toContain('sync-uri = rsync://mirror.example.edu:1873/portage\n');
+    const refused = await request(without.http).get('/help/portage');
+    expect(refused.status).toBe(404);
+    expect(refused.text).toContain('The instructions for "portage" are for rsync, which is not offered here.');
+    expect((await request(without.http).get('/help.json')).body).toMatchObject({ mirrors: [] });
   });
 
   it('finds folders of flat repositories too', async () => {
