@@ -41,9 +41,9 @@ function compareParts(one: number | string | undefined, other: number | string |
 function placeOf(part: number | string | undefined): number {
   if (part === undefined) return 1;
   if (typeof part === 'number') return 3;
-  return part in EARLY ? 0 : 2;
+  return Object.hasOwn(EARLY, part) ? 0 : 2;
 }
 
 function earlyRank(word: string): number {
-  return EARLY[word] ?? 9;
+  return (Object.hasOwn(EARLY, word) ? EARLY[word] : undefined) ?? 9;
 }

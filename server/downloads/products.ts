@@ -24,6 +24,8 @@ export interface DownloadFile {
   readonly changedAt: number;
   /** Hexadecimal, where it is known already. */
   readonly sha256: string | null;
+  /** Path on this server of the sums that the project itself tells; null where there are none beside the file. */
+  readonly sums: string | null;
 }
 
 export interface Product {
@@ -90,6 +92,7 @@ function downloadFile(installer: Installer, parts: ProductParts): DownloadFile {
     bytes: installer.size,
     changedAt: installer.mtimeMs,
     sha256: parts.sha256(installer),
+    sums: installer.sums === null ? null : encodePath([mirror, ...segments.slice(0, -1), installer.sums], false),
   };
 }
 

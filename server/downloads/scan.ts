@@ -1,3 +1,4 @@
+import type { Stats } from 'node:fs';
 import { opendir, stat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import picomatch from 'picomatch';
@@ -24,6 +25,8 @@ export interface Installer {
   readonly size: number;
   readonly mtimeMs: number;
   readonly ino: number;
+  /** Name of the project's own file of sums in the same folder; null where there is none. */
+  readonly sums: string | null;
 }
 
 /** What of a tree could not be looked at, because there is too much of it. */
@@ -52,6 +55,8 @@ interface Walk {
   readonly root: string;
   readonly signal: AbortSignal;
   readonly limits: ScanLimits;
+  /** Whether files of sums are there, by their paths. */
+  readonly sums: Map<string, boolean>;
   seen: number;
   isCut: boolean;
 }
@@ -65,7 +70,7 @@ export async function scanInstallers(
   signal: AbortSignal,
   limits: ScanLimits = SCAN_LIMITS,
 ): Promise<Scanned> {
-  const walk: Walk = { root, signal, limits, seen: 0, isCut: false };
+  const walk: Walk = { root, signal, limits, sums: new Map(), seen: 0, isCut: false };
   const found = new Map<string, Installer>();
   for (const rule of rules) {
     const pattern = new RegExp(rule.match, 's');
@@ -84,7 +89,7 @@ export async function scanInstallers(
 }
 
 async function installerOf(
-  { root }: Walk,
+  walk: Walk,
   file: {
     mirror: string;
     rule: Download;
@@ -93,20 +98,35 @@ async function installerOf(
   },
 ): Promise<Installer | undefined> {
   const { mirror, rule, segments, groups } = file;
-  const stats = await stat(bytePath(root, segments.join('/'))).catch((error: unknown) => {
-    if (isGone(error)) return undefined;
-    throw error;
-  });
-  if (!stats?.isFile()) return undefined;
+  const stats = await statFile(walk, segments);
+  if (!stats) return undefined;
   const word = (name: string): string => displayName(groups[name] ?? '').slice(0, LONGEST_WORD);
   const kind = word('kind');
   const place = Object.keys(rule.kinds).indexOf(kind);
   return {
     ...{ mirror, segments, product: rule.product },
-    ...{ version: word('version'), arch: word('arch'), kind: rule.kinds[kind] ?? kind },
+    ...{ version: word('version'), arch: word('arch'), kind: (place < 0 ? undefined : rule.kinds[kind]) ?? kind },
     rank: place < 0 ? Object.keys(rule.kinds).length : place,
     ...{ size: stats.size, mtimeMs: stats.mtimeMs, ino: stats.ino },
+    sums: rule.checksums !== undefined && (await hasSums(walk, segments, rule.checksums)) ? rule.checksums : null,
   };
+}
+
+async function hasSums(walk: Walk, segments: readonly RawName[], name: string): Promise<boolean> {
+  const path = [...segments.slice(0, -1), name];
+  const known = walk.sums.get(path.join('/')) ?? (await statFile(walk, path)) !== undefined;
+  walk.sums.set(path.join('/'), known);
+  return known;
+}
+
+async function statFile({ root }: Walk, segments: readonly RawName[]): Promise<Stats | undefined> {
+  try {
+    const stats = await stat(bytePath(root, segments.join('/')));
+    return stats.isFile() ? stats : undefined;
+  } catch (error) {
+    if (isGone(error)) return undefined;
+    throw error;
+  }
 }
 
 /** Paths of what is no folder and matches the rest of a glob, below the folder `at`. */
@@ -119,7 +139,7 @@ async function* matchingFiles(
   if (first === '**') {
     yield* matchingFiles(walk, rest, at);
     if (at.length >= DEEPEST) return;
-    for (const { name, isFolder } of await entriesOf(walk, at))
+    for (const { name, isFolder } of await entriesOf(walk, at, () => true))
       if (isFolder) yield* matchingFiles(walk, [first, ...rest], [...at, name]);
     return;
   }
@@ -128,15 +148,24 @@ async function* matchingFiles(
     return;
   }
   const isMatch = picomatch(first);
-  for (const { name, isFolder } of await entriesOf(walk, at)) {
-    if (!isMatch(name)) continue;
+  for (const { name, isFolder } of await entriesOf(walk, at, isMatch)) {
     if (rest.length > 0 && isFolder) yield* matchingFiles(walk, rest, [...at, name]);
     else if (rest.length === 0 && !isFolder) yield [...at, name];
   }
 }
 
-/** Links to folders are not followed: what they lead to has a path of its own. */
-async function entriesOf(walk: Walk, at: readonly RawName[]): Promise<{ name: RawName; isFolder: boolean }[]> {
+/** By numbers as numbers: v3.9 before v3.10. */
+const NAME_ORDER = new Intl.Collator('en', { numeric: true });
+
+/**
+ * What is directly in a folder, newest version first, so that the bounds cut off old ones. Links to folders are not
+ * followed: what they lead to has a path of its own.
+ */
+async function entriesOf(
+  walk: Walk,
+  at: readonly RawName[],
+  isWanted: (name: RawName) => boolean,
+): Promise<{ name: RawName; isFolder: boolean }[]> {
   walk.signal.throwIfAborted();
   const entries: { name: RawName; isFolder: boolean }[] = [];
   // Node takes 'latin1' here and keeps every byte; its types only know the name 'utf8' and its kin
@@ -150,9 +179,10 @@ async function entriesOf(walk: Walk, at: readonly RawName[]): Promise<{ name: Ra
       break;
     }
     if (++walk.seen % BATCH === 0) await delay(REST_MS, undefined, { signal: walk.signal });
-    if (!isTransient(entry.name)) entries.push({ name: entry.name, isFolder: entry.isDirectory() });
+    if (!isTransient(entry.name) && isWanted(entry.name))
+      entries.push({ name: entry.name, isFolder: entry.isDirectory() });
   }
-  return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+  return entries.sort((a, b) => NAME_ORDER.compare(b.name, a.name));
 }
 
 function isGone(error: unknown): boolean {

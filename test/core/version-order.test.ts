@@ -17,4 +17,5 @@ test('takes versions for equal that differ in their separators only', () => {
 test('takes a letter after a version for newer than the version itself, and a word for early for older', () => {
   expect(compareVersions('2026.2p', '2026.2')).toBeGreaterThan(0);
   expect(compareVersions('2026.2rc', '2026.2')).toBeLessThan(0);
+  expect(compareVersions('2026.2constructor', '2026.2')).toBeGreaterThan(0);
 });

@@ -129,7 +129,7 @@ describe('what other programs read', () => {
     expect(readIsoInfo(await get('/static/status/isoinfo.json'))).toEqual([]);
     const file = (version: string, kind: string, name: string): DownloadFile => ({
       ...{ name, path: `/archlinux/iso/${name}`, mirror: 'archlinux', version, arch: 'x86_64', archName: '64-bit PC' },
-      ...{ kind, system: null, bytes: 1, changedAt: NOW, sha256: null },
+      ...{ kind, system: null, bytes: 1, changedAt: NOW, sha256: null, sums: null },
     });
     const tool = { ...file('1.0', '', 'tool.zip'), arch: '' };
     const versions = [

@@ -1,6 +1,7 @@
 import { mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { findPreset } from '../../../config/presets.js';
 import type { Download } from '../../../config/preset-help-schema.js';
 import { scanInstallers } from '../../../server/downloads/scan.js';
 import { tempFolder } from '../../fixtures/temp-folder.js';
@@ -44,13 +45,15 @@ describe('scanInstallers', () => {
     symlinkSync('../../1.0/iso/pond-1.iso', join(root, '2.0/iso/pond-2.iso'));
     symlinkSync('1.0', join(root, 'latest'));
     symlinkSync('nowhere', join(root, '2.0/iso/pond-3.iso'));
-    expect((await found(root, {})).paths).toEqual(['1.0/iso/pond-1.iso', '2.0/iso/pond-2.iso']);
+    expect((await found(root, {})).paths).toEqual(['2.0/iso/pond-2.iso', '1.0/iso/pond-1.iso']);
   });
 
   test('stops at its bounds, and says so', async () => {
     const root = await tree(Array.from({ length: 40 }, (_, n) => `${n}/iso/pond-${n}.iso`));
     expect(await found(root, {}, { entries: 1000, files: 5 })).toMatchObject({ isCut: true });
-    expect((await found(root, {}, { entries: 1000, files: 5 })).paths).toHaveLength(5);
+    // what is cut off is old
+    const newest = [39, 38, 37, 36, 35].map((n) => `${n}/iso/pond-${n}.iso`);
+    expect((await found(root, {}, { entries: 1000, files: 5 })).paths).toEqual(newest);
     expect(await found(root, {}, { entries: 20, files: 100 })).toMatchObject({ isCut: true });
     expect((await found(root, {})).isCut).toBe(false);
   });
@@ -59,6 +62,33 @@ describe('scanInstallers', () => {
     const root = await tree(['1.0/iso/pond-1.iso']);
     const rules = [RULE];
     await expect(scanInstallers({ mirror: 'pond', root, rules }, AbortSignal.abort())).rejects.toThrow('aborted');
+  });
+
+  test('finds what people install of R before its bounds, however many packages lie beside', async () => {
+    const packages = ['windows/contrib/4.5', 'macosx/big-sur-arm64/contrib/4.5'].flatMap((folder) =>
+      Array.from({ length: 40 }, (_, n) => `bin/${folder}/p${n}.zip`),
+    );
+    const installers = ['bin/macosx/big-sur-arm64/base/R-4.5.2-arm64.pkg', 'bin/windows/base/R-4.5.2-win.exe'];
+    const root = await tree([...packages, ...installers]);
+    const rules = findPreset('cran').downloads;
+    const scanned = await scanInstallers({ mirror: 'r', root, rules }, NEVER, { entries: 30, files: 10 });
+    expect(scanned.installers.map(({ segments }) => segments.join('/')).toSorted()).toEqual(installers);
+    expect(scanned.isCut).toBe(false);
+  });
+
+  test('knows the sums of the project where they lie beside a file', async () => {
+    const root = await tree(['1.0/iso/pond-1.iso', '1.0/iso/SUMS', '2.0/iso/pond-2.iso']);
+    mkdirSync(join(root, '2.0/iso/SUMS'));
+    const rules = [{ ...RULE, checksums: 'SUMS' }];
+    const { installers } = await scanInstallers({ mirror: 'pond', root, rules }, NEVER);
+    expect(installers.map(({ sums }) => sums)).toEqual([null, 'SUMS']);
+  });
+
+  test('has no word of its own for a kind that a name makes up', async () => {
+    const root = await tree(['1.0/iso/pond-constructor.iso']);
+    const rules = [{ ...RULE, match: '-(?<kind>[a-z]+)\\.iso$', kinds: { net: 'Network install' } }];
+    const { installers } = await scanInstallers({ mirror: 'pond', root, rules }, NEVER);
+    expect(installers[0]).toMatchObject({ kind: 'constructor', rank: 1 });
   });
 
   test('takes words from names only as they can be shown', async () => {

@@ -80,6 +80,11 @@ describe('/get', () => {
     expect((await get('/get/debian')).text).toContain(sum);
   });
 
+  it('leads to the sums of the project where there are some', async () => {
+    expect((await get('/get/debian')).text).toContain('href="/debian-cd/13.10.0/amd64/iso-cd/SHA256SUMS"');
+    expect((await get('/get/debian', ARM)).text).not.toContain('SHA256SUMS');
+  });
+
   it('answers programs with versions from new to old', async () => {
     const answer = await request(scene.http).get('/get/debian.json').set('User-Agent', ARM);
     const { versions, best } = answer.body as {
