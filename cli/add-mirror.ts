@@ -72,6 +72,10 @@ export async function addFromPreset(
   if (!yes && !(await says(context, `Add the mirror "${name}" to ${file}? [y/N] `, /^y(es)?$/i)))
     throw new MillpondError('refused', 'nothing was written', { hint: 'Say yes, or give --yes.' });
   const whole = preset.confirm.length > 0 ? { ...entry, confirmed: preset.confirm } : entry;
+  if ((await readFile(file, 'utf8')) !== before)
+    throw new MillpondError('conflict', `${file} was changed by somebody else meanwhile, and nothing was written`, {
+      hint: 'Run the command again.',
+    });
   const text = withMirror(before, name, whole);
   const added = parseSettings(text, file).mirrors.get(name);
   write(file, text);

@@ -57,7 +57,7 @@ export function selectProblems(preset: Preset, chosen: unknown): Problem[] {
   if (!isRecord(chosen)) return [];
   const names = Object.keys(preset.select);
   return Object.entries(chosen).flatMap(([name, given]): Problem[] => {
-    const selection = preset.select[name];
+    const selection = Object.hasOwn(preset.select, name) ? preset.select[name] : undefined;
     if (!selection) {
       const all = names.length === 0 ? 'it has none' : `it has ${names.join(', ')}`;
       return [{ path: [name], sentence: `the preset "${preset.id}" has no selection of this name: ${all}` }];

@@ -48,8 +48,15 @@ function forbiddenSource(mirror: TreeMirror, { id, forbidden }: Preset): CheckRe
   };
 }
 
-function tooOften({ name, schedule }: TreeMirror, { policy }: Preset): CheckResult | null {
-  if (schedule.kind !== 'every' || policy.max_per_day === 'unknown') return null;
+function tooOften({ name, schedule, pace }: TreeMirror, { policy }: Preset): CheckResult | null {
+  if (policy.max_per_day === 'unknown') return null;
+  // how often a schedule comes is not counted: the scheduler keeps it to the pace
+  if (schedule.kind === 'cron' && (pace?.maxPerDay ?? Infinity) > policy.max_per_day)
+    return {
+      ...{ check: name, ok: false, remedy: `Write "max_per_day: ${policy.max_per_day}" into its "pace:".` },
+      text: `has a "pace:" that lets it run more often than the ${policy.max_per_day} times a day that upstream allows`,
+    };
+  if (schedule.kind !== 'every') return null;
   const perDay = DAY_S / schedule.seconds;
   if (perDay <= policy.max_per_day) return null;
   const text = `runs ${Math.round(perDay * 10) / 10} times a day, and upstream allows ${policy.max_per_day}`;

@@ -131,6 +131,19 @@ describe('millpond add', () => {
     expect(asked.at(-1)).toContain('[y/N]');
   });
 
+  it('loses nothing that somebody else writes while it asks', async () => {
+    const cwd = await tempFolder();
+    const file = join(cwd, 'millpond.yaml');
+    await writeFile(file, BEFORE);
+    const ask = async (): Promise<string> => {
+      await writeFile(file, `${BEFORE}# mine\n`);
+      return 'y';
+    };
+    const io = { stdout: process.stderr, stderr: process.stderr, isTTY: true, cwd, env: {}, ask };
+    expect(await runCli(['add', 'alpine'], io)).toBe(1);
+    expect(await readFile(file, 'utf8')).toBe(`${BEFORE}# mine\n`);
+  });
+
   it.each([
     ['the commented example', initTemplate()],
     ['a section without mirrors', 'data: ./data\nmirrors:\n'],

@@ -43,4 +43,17 @@ describe('checkPresets', () => {
     expect(found).toMatchObject({ ok: false, text: 'runs 4 times a day, and upstream allows 2' });
     expect(checked('preset: cran', 'confirmed: [registration]', 'every: 12h')[0]?.ok).toBe(true);
   });
+
+  it('finds a pace that no longer keeps a schedule to what the project allows', () => {
+    const cron = (...more: string[]) =>
+      checked('preset: cran', 'confirmed: [registration]', 'schedule: "*/10 * * * *"', ...more)[0];
+    expect(cron()?.ok).toBe(true);
+    expect(cron('pace: { max_per_day: 1 }')?.ok).toBe(true);
+    for (const pace of ['pace: { jitter: 5m }', 'pace: { max_per_day: 3 }'])
+      expect(cron(pace)).toMatchObject({
+        ok: false,
+        text: 'has a "pace:" that lets it run more often than the 2 times a day that upstream allows',
+        remedy: 'Write "max_per_day: 2" into its "pace:".',
+      });
+  });
 });

@@ -69,6 +69,7 @@ describe('a mirror with a preset', () => {
       ['preset: alpine', 'select: { suite: [edge] }'],
       'the preset "alpine" has no selection of this name: it has suites, arch',
     ],
+    [['preset: alpine', 'select: { constructor: [edge] }'], 'no selection of this name: it has suites, arch'],
     [['preset: archlinux', UPSTREAM, 'select: { arch: x86_64 }'], 'has no selection of this name: it has none'],
     [['preset: alpine', 'select: { suites: ["../x"] }'], '"../x" is not a choice'],
     [['preset: alpine', 'select: { suites: ["*"] }'], '"*" is not a choice'],
