@@ -3,7 +3,7 @@ import { messageOf } from '../core/errors.js';
 import type { VerdictWord } from '../core/verdict-words.js';
 import type { Store } from '../store/open.js';
 import type { MirrorStatus, StatusDeps } from './mirror-status.js';
-import type { StatusBoard } from './status-board.js';
+import { DECIDED_FOR_MS, type StatusBoard } from './status-board.js';
 
 export interface StateHistoryOptions extends Pick<StatusDeps, 'engine' | 'clock'> {
   readonly store: Pick<Store, 'verdicts' | 'lightTransaction'>;
@@ -11,8 +11,6 @@ export interface StateHistoryOptions extends Pick<StatusDeps, 'engine' | 'clock'
   readonly log: { warn(fields: object, message: string): void };
 }
 
-/** What the clock alone brings about is seen after so long at the most. */
-const LOOK_EVERY_MS = 15_000;
 /** Every fetch passes through these: they are what a mirror does, and its state goes on meanwhile. */
 const PASSING: ReadonlySet<VerdictWord> = new Set(['queued', 'running']);
 
@@ -26,22 +24,31 @@ export class StateHistory {
 
   constructor(private readonly options: StateHistoryOptions) {}
 
-  /** Looks at once, and then whenever there may be something new. */
+  /** Looks at once, then whenever there may be something new, and as soon as the clock may have brought something about. */
   start(): void {
     this.#stopFollowing = this.options.engine.subscribe((event) => this.#heard(event));
-    this.#timer = setInterval(() => this.look(), LOOK_EVERY_MS);
-    this.#timer.unref();
     this.look();
+    this.#lookLater();
   }
 
   stop(): void {
     this.#stopFollowing();
-    clearInterval(this.#timer);
+    clearTimeout(this.#timer);
   }
 
   /** Looks at all mirrors. */
   look(): void {
     this.#record(() => this.options.board.all());
+  }
+
+  /** When the board would decide all anew: then it has done so before anybody asks. */
+  #lookLater(): void {
+    const wait = DECIDED_FOR_MS - (this.options.clock() % DECIDED_FOR_MS);
+    this.#timer = setTimeout(() => {
+      this.look();
+      this.#lookLater();
+    }, wait);
+    this.#timer.unref();
   }
 
   #heard(event: EngineEvent): void {

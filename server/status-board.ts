@@ -12,7 +12,7 @@ import {
 import { scrubberFor, scrubberOf, scrubSecrets, type Scrub } from './scrub.js';
 
 /** What depends on the clock alone is decided anew after so long. Pages show times cut to as much. */
-const DECIDED_FOR_MS = 15_000;
+export const DECIDED_FOR_MS = 15_000;
 /** Progress of a running fetch is taken over no more often than this. */
 const PROGRESS_EVERY_MS = 1_000;
 

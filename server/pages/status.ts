@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { formatBytes } from '../../core/units.js';
 import type { Sentence } from '../../core/sentence.js';
 import { VERDICT_SIGNS, type VerdictWord } from '../../core/verdict-words.js';
@@ -5,7 +6,7 @@ import { growthWords } from '../growth.js';
 import { lagWords } from '../lag.js';
 import { summaryOf, type MirrorStatus } from '../mirror-status.js';
 import { matchesQuery } from './home.js';
-import { verdictView, type PageFrame } from './page-frame.js';
+import type { PageFrame } from './page-frame.js';
 import { outcomeSign, runHref } from './run-view.js';
 import { inOrder, orderText, readOrder, STATUS_COLUMNS, type StatusOrder } from './status-order.js';
 import { sentenceView, timeOrNull, timeView } from './time-view.js';
@@ -18,6 +19,17 @@ export interface StatusFilter {
   readonly query: string;
   readonly order: StatusOrder;
 }
+
+/** Rows that are kept: of so many mirrors, in both tables, a change of the time costs little. */
+const MOST_ROWS = 4_000;
+
+/** A mirror in a table, as the template shows it. */
+interface Row {
+  readonly name: string;
+  readonly [part: string]: unknown;
+}
+
+const renderedRows = new LRUCache<string, { readonly model: string; readonly html: string }>({ max: MOST_ROWS });
 
 /** `/status`: what needs attention, worst first, then all mirrors. */
 export function renderStatus(
@@ -38,12 +50,8 @@ export function renderStatus(
     orders: orderChoices(),
     columns: columnViews(filter),
     twins: { json: `/status.json${queryOf(filter)}`, text: `/status.txt${queryOf(filter)}` },
-    attention: needingAttention(statuses).map((status) => ({
-      title: status.title,
-      status: status.statusPath,
-      verdict: verdictView(status.verdict, frame.now),
-    })),
-    mirrors: chosen(statuses, filter).map((status) => statusRow(status, frame.now)),
+    attention: needingAttention(statuses).map((status) => renderRow('attention-row', attentionRow(status, frame.now))),
+    rows: chosen(statuses, filter).map((status) => renderRow('status-row', statusRow(status, frame.now))),
   });
 }
 
@@ -114,13 +122,31 @@ export function readFilter(text: (name: string) => string): StatusFilter {
   return { state: text('state'), query: text('q'), order: readOrder(text('sort')) };
 }
 
-function statusRow(status: MirrorStatus, now: number): object {
+/** A row that tells the same as when it was rendered last is not rendered again. */
+function renderRow(partial: 'attention-row' | 'status-row', row: Row): string {
+  const key = `${partial} ${row.name}`;
+  const model = JSON.stringify(row);
+  const known = renderedRows.get(key);
+  if (known?.model === model) return known.html;
+  const html = renderView(`partials/${partial}`, row);
+  renderedRows.set(key, { model, html });
+  return html;
+}
+
+function attentionRow({ name, title, statusPath, verdict }: MirrorStatus, now: number): Row {
+  const { label, shape, tone, parts, next } = verdict;
+  const said = { sentence: sentenceView(parts, now), next: sentenceView(next.parts, now) };
+  return { name, title, status: statusPath, verdict: { label, shape, tone, ...said } };
+}
+
+function statusRow(status: MirrorStatus, now: number): Row {
   const { lastRun, published, growth } = status;
+  const { label, shape, tone } = status.verdict;
   return {
     name: status.name,
     title: status.title,
     status: status.statusPath,
-    verdict: verdictView(status.verdict, now),
+    verdict: { label, shape, tone },
     behind: lagWords(status),
     lastGood: timeOrNull(published?.confirmedAt, now),
     lastTry: lastRun && {

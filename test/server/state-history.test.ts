@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { StateHistory } from '../../server/state-history.js';
 import { StatusBoard } from '../../server/status-board.js';
 import { addGeneration, addRun, HOUR, IDLE, makeMirror, NOW, openScene, type Scene } from './scene.js';
@@ -53,6 +53,28 @@ describe('StateHistory', () => {
     scene.store.mirrors.pause('debian', now, 'disks');
     scene.engine.tell({ type: 'mirror.changed', mirror: 'debian' });
     expect(words()[0]).toEqual(['paused', 0]);
+  });
+
+  it('looks when the clock may have brought something about, before anybody asks', () => {
+    history.stop();
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      now = NOW + 4_000;
+      history = open();
+      scene.store.mirrors.pause('debian', now, 'disks');
+      now = NOW + 15_000;
+      vi.advanceTimersByTime(10_999);
+      expect(words()).toEqual([['current', 0]]);
+      vi.advanceTimersByTime(1);
+      expect(words()[0]).toEqual(['paused', 15_000]);
+      scene.store.mirrors.resume('debian');
+      now = NOW + 30_000;
+      vi.advanceTimersByTime(15_000);
+      expect(words()[0]).toEqual(['current', 30_000]);
+      history.stop();
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('lets a fetch pass: the state before goes on', () => {
