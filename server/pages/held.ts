@@ -70,7 +70,7 @@ export function renderHeld(frame: PageFrame, status: MirrorStatus, { held, close
       runHref: `${status.statusPath}/runs/${held.run}`,
       sign: outcomeSign({ outcome: 'held' }),
       time: timeView(held.heldAt, now),
-      isApproved: held.approvedAt !== null,
+      isApproved: held.approvedAt !== null && isBeingPublished(status),
       limits: held.limits,
       published: formatCount(held.publishedFiles),
       deleted: `${countOf(held.deletedFiles, 'file', 'files')}, ${formatBytes(held.deletedBytes)}`,
@@ -85,6 +85,11 @@ export function renderHeld(frame: PageFrame, status: MirrorStatus, { held, close
     },
     twins: { json: `${status.statusPath}/held.json` },
   });
+}
+
+/** An approval whose run was cancelled or failed publishes nothing. */
+function isBeingPublished({ running, queued }: MirrorStatus): boolean {
+  return [running, queued].some((run) => run?.trigger === 'approval');
 }
 
 function folderRow(each: FolderChange): object {

@@ -2,7 +2,7 @@ import request from 'supertest';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { HeldTree } from '../../../core/held.js';
 import { NO_NUMBERS } from '../../../core/run.js';
-import { addGeneration, addRun, HOUR, makeMirror, NOW, openScene, type Scene } from '../scene.js';
+import { addGeneration, addRun, HOUR, IDLE, makeMirror, NOW, openScene, type Scene } from '../scene.js';
 
 describe('/status/<mirror>/held', () => {
   let scene: Scene;
@@ -64,6 +64,16 @@ describe('/status/<mirror>/held', () => {
     const { next } = (body as { verdict: { next: { text: string } } }).verdict;
     expect(next.text).toContain(`"millpond approve debian --run ${runId}" publishes it`);
     expect(await page('/status/debian')).toContain('href="/status/debian/held"');
+  });
+
+  it('says that it is about to be published only while something is about to do so', async () => {
+    const { runId } = hold('debian');
+    scene.store.held.approve('debian', NOW);
+    const cancelled = addRun(scene, 'debian', { trigger: 'approval', force: true, outcome: 'cancelled' });
+    expect(await page('/status/debian/held')).toContain(`Brought by <a href="/status/debian/runs/${runId}">`);
+    const queued = { ...cancelled, phase: 'queued', outcome: null } as const;
+    scene.engine.activities.set('debian', { ...IDLE, queued, place: 1 });
+    expect(await page('/status/debian/held')).toContain('A person has let it through; it is about to be published.');
   });
 
   it('has a twin for programs', async () => {
