@@ -4,6 +4,7 @@ import { countOf, formatBytes } from '../core/units.js';
 import { VERDICT_SIGNS } from '../core/verdict-words.js';
 import type { RecordedVerdict } from '../store/verdicts.js';
 import { signedBytes } from './growth.js';
+import { shownText } from './shown-text.js';
 
 /** What a feed is made of. Times are milliseconds since the epoch. */
 export interface FeedParts {
@@ -22,6 +23,8 @@ export interface FeedParts {
   readonly titleOf: (mirror: string) => string;
 }
 
+/** Characters of a text; a reason that an operator gave may be long. */
+const LONGEST_TEXT = 2000;
 /** Entries of a feed: readers ask again long before so many are new. */
 export const FEED_ENTRIES = 60;
 
@@ -41,19 +44,19 @@ export function atomFeed(parts: FeedParts): string {
   const feed = {
     '@xmlns': 'http://www.w3.org/2005/Atom',
     id: `${origin}${path}`,
-    title,
+    title: shownText(title, LONGEST_TEXT),
     updated: timestamp(entries[0]?.at ?? 0),
-    author: { name: author },
+    author: { name: shownText(author, LONGEST_TEXT) },
     link: [
       { '@rel': 'self', '@type': 'application/atom+xml', '@href': `${origin}${path}` },
       { '@rel': 'alternate', '@type': 'text/html', '@href': `${origin}${page}` },
     ],
     entry: entries.map((entry) => ({
       id: entry.id,
-      title: entry.title,
+      title: shownText(entry.title, LONGEST_TEXT),
       updated: timestamp(entry.at),
       link: { '@rel': 'alternate', '@type': 'text/html', '@href': entry.href },
-      content: { '@type': 'text', '#text': entry.text },
+      content: { '@type': 'text', '#text': shownText(entry.text, LONGEST_TEXT) },
     })),
   };
   return `<?xml version="1.0" encoding="UTF-8"?>\n${builder.build({ feed })}`;

@@ -2,12 +2,14 @@ import type { Settings } from '../config/settings.js';
 import { parseUpstream, scrubUpstream } from '../core/upstream.js';
 import { isInternalName, scrubHosts } from './scrub-hosts.js';
 
-/** Makes text fit for the public: no user names, passwords and tokens, no internal hosts, no paths of this machine. */
+/** Makes a line fit for the public: no user names, passwords and tokens, no internal hosts, no paths of this machine. */
 export type Scrub = (text: string) => string;
 
 /** Longest text that is scrubbed as it is, in characters: what is longer is cut, so that no line can cost much. */
 const LONGEST = 2048;
 
+/** They steer the terminals in which the text twins are read. */
+const CONTROLS = /(?!\t)\p{Cc}+/gu;
 const NAMED_SECRET =
   /\b((?:[a-z]{1,20}[_-])?(?:password|passwd|passphrase|secret|token|authorization|api[_-]?key|signature|sig|cookie))(\s{0,4}[=:]\s{0,4})("[^"]{0,512}"|(?:(?:Bearer|Basic)\s{1,4})?[^\s&]{1,512})/gi;
 /** Where a token stands by itself: after the word of HTTP, and in the forms that forges and registries give them. */
@@ -20,7 +22,8 @@ export function scrubberFor(settings: Settings): Scrub {
   const places = knownPlaces(settings);
   const sshHosts = internalSshHosts(settings);
   return (text) => {
-    let clean = text.length > LONGEST ? `${text.slice(0, LONGEST)} … (cut)` : text;
+    const short = text.length > LONGEST ? `${text.slice(0, LONGEST)} … (cut)` : text;
+    let clean = short.replace(CONTROLS, ' ');
     for (const [path, name] of places) clean = clean.replaceAll(path, name);
     clean = scrubSecrets(clean);
     for (const [host, place] of sshHosts) clean = clean.replace(host, place);
@@ -45,7 +48,7 @@ export function scrubSecrets(text: string): string {
 function withoutNames(text: string): string {
   const end = text.search(/:\s/);
   const said = end < 0 ? text : `${text.slice(0, end)}.`;
-  return said.replace(/"[^"]*"?/g, '"(a name)"');
+  return said.replace(/"(?:[^"\\]|\\.)*"?/gs, '"(a name)"');
 }
 
 /** Longest first, so that a folder inside another keeps its own name. */
@@ -62,7 +65,10 @@ function knownPlaces(settings: Settings): [string, string][] {
   return places.filter(([path]) => path.length > 1).sort(([a], [b]) => b.length - a.length);
 }
 
-/** `host:folder` is no form that is safe to look for in any text: the hosts that are configured so are. */
+/**
+ * `host:folder` is no form that is safe to look for in any text, nor are the sentences of ssh about keys: the hosts that
+ * are configured so are.
+ */
 function internalSshHosts(settings: Settings): [RegExp, string][] {
   const hosts = [...settings.mirrors.values()]
     .flatMap(({ upstreams }) => upstreams.map((upstream) => parseUpstream(upstream)))
@@ -70,6 +76,7 @@ function internalSshHosts(settings: Settings): [RegExp, string][] {
     .map(({ host }) => host);
   return [...new Set(hosts)].map((host) => {
     const literal = host.replace(/[.*+?^${}()|[\]\\-]/g, '\\$&');
-    return [new RegExp(`(?<![\\w.-])${literal}(?=:)`, 'gi'), '(internal host)'];
+    const named = `(?<=\\bfor |['[])${literal}(?![\\w.-])`;
+    return [new RegExp(`(?<![\\w.-])${literal}(?=:)|${named}`, 'gi'), '(internal host)'];
   });
 }

@@ -112,6 +112,12 @@ describe('feeds', () => {
     ]);
   });
 
+  it('stays well-formed whatever an operator or an upstream has written', async () => {
+    const sentence = 'Paused: \u0007bell \u001b[1m \ufffe.';
+    scene.store.verdicts.add({ mirror: 'arch', at: NOW, word: 'paused', sentence });
+    expect((await feed('arch')).entries[0]?.text).toBe('Paused:  bell  [1m  .');
+  });
+
   it('tells of one mirror alone, also before anything has happened to it', async () => {
     expect((await feed('arch')).entries.map(({ title }) => title)).toEqual(['Arch <x>: late']);
     scene.settings = { ...scene.settings, mirrors: new Map([['new', makeMirror('new')]]) };

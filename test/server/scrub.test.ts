@@ -43,6 +43,14 @@ describe('scrubberFor', () => {
     ],
     ['Could not resolve hostname backup: not known', 'Could not resolve hostname (internal host): not known'],
     ['rsync: link_stat "backup:/pub" failed', 'rsync: link_stat "(internal host):/pub" failed'],
+    [
+      "Warning: Permanently added 'backup' (ED25519) to the list of known hosts.",
+      "Warning: Permanently added '(internal host)' (ED25519) to the list of known hosts.",
+    ],
+    ['Host key for [backup]:2222 has changed', 'Host key for [(internal host)]:2222 has changed'],
+    ['No ED25519 host key is known for backup and', 'No ED25519 host key is known for (internal host) and'],
+    ['the backup is for backup-2 files', 'the backup is for backup-2 files'],
+    ['\x1b[31mred\u009b2J\r', ' [31mred 2J '],
     ['access denied from unknown (192.168.4.2)', 'access denied from (internal host) ((internal address))'],
     [
       'rsync://[fd00::12]/x, ::1, fe80::1%eth0',
