@@ -27,6 +27,11 @@ export interface ClientLimits {
 /** The zone of every client that is in none of the networks of the others. */
 export const PUBLIC_ZONE = 'public';
 
+/** Whether clients of the public zone may read what only `zones` may; null is all. */
+export function isReadByPublic(zones: readonly string[] | null): boolean {
+  return zones === null || zones.includes(PUBLIC_ZONE);
+}
+
 export const NO_LIMITS: ZoneLimits = {
   rate: null,
   connections: null,

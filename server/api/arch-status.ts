@@ -1,9 +1,10 @@
 import type { Settings } from '../../config/settings.js';
+import { isReadByPublic } from '../../core/zone.js';
 import { lagSeconds } from '../lag.js';
 import type { MirrorStatus } from '../mirror-status.js';
 
 export interface ArchStatusParts {
-  readonly settings: Pick<Settings, 'site' | 'listen'>;
+  readonly settings: Pick<Settings, 'site' | 'mirrors'>;
   /** Public address of this server, without a trailing slash. */
   readonly origin: string;
   readonly statuses: readonly MirrorStatus[];
@@ -21,10 +22,13 @@ const MARKERS: ReadonlySet<string | null> = new Set(['lastupdate', 'lastsync']);
 
 /**
  * `/static/status/arch.json`: the mirrors of pacman repositories of this one server in the form of Arch Linux's mirror
- * status, version 3. What only somebody elsewhere can measure (how fast it answers) is null; where it is is left empty.
+ * status, version 3; only those that everybody may read, since clients choose from it. What only somebody elsewhere can measure (how fast it answers) is null; where it is is left empty.
  */
 export function archStatus({ settings, origin, statuses, now }: ArchStatusParts): object {
-  const pacman = statuses.filter(({ marker, published }) => published && MARKERS.has(marker));
+  const pacman = statuses.filter(({ name, marker, published }) => {
+    const readers = settings.mirrors.get(name)?.read ?? null;
+    return published && MARKERS.has(marker) && isReadByPublic(readers);
+  });
   return {
     cutoff: CUTOFF,
     last_check: new Date(now * 1000).toISOString(),

@@ -1,11 +1,12 @@
 import type { MirrorzSite, Settings } from '../../config/settings.js';
+import { isReadByPublic } from '../../core/zone.js';
 import { isPublicAddress } from '../../platform/address-rules.js';
 import type { MirrorStatus } from '../mirror-status.js';
 import type { DownloadGroup } from './isoinfo.js';
 import { epochSeconds, sizeText, syncWords } from './sync-words.js';
 
 export interface MirrorzParts {
-  readonly settings: Pick<Settings, 'site' | 'zones'>;
+  readonly settings: Pick<Settings, 'site' | 'zones' | 'mirrors'>;
   readonly mirrorz: MirrorzSite;
   /** Public address of this server, without a trailing slash. */
   readonly origin: string;
@@ -20,7 +21,7 @@ const VERSION = 1.7;
 
 /** `/mirrorz.json`: MirrorZ 1.7, with the extension D for its redirecting service in the same document. */
 export function mirrorzDocument(parts: MirrorzParts): object {
-  const { statuses, downloads, mirrorz } = parts;
+  const { settings, statuses, downloads, mirrorz } = parts;
   return {
     version: VERSION,
     extension: 'D',
@@ -34,7 +35,8 @@ export function mirrorzDocument(parts: MirrorzParts): object {
       help: status.helpPath ?? '',
       upstream: status.upstreams[0] ?? '',
       size: status.published ? sizeText(status.published.bytes) : '',
-      disable: false,
+      // the redirecting service of MirrorZ sends clients from everywhere
+      disable: !isReadByPublic(settings.mirrors.get(status.name)?.read ?? null),
     })),
     endpoints: endpointsOf(parts),
   };

@@ -116,6 +116,22 @@ describe('what other programs read', () => {
     ]);
   });
 
+  it('sends nobody to a mirror that only some zones may read', async () => {
+    const settingsOf = (read: string[] | null) => {
+      const arch = { ...scene.settings.mirrors.get('arch')!, read };
+      return { ...scene.settings, mirrors: new Map(scene.settings.mirrors).set('arch', arch) };
+    };
+    const offered = async () => {
+      const { mirrors } = (await get('/mirrorz.json')) as { mirrors: { url: string; disable: boolean }[] };
+      const isDisabled = mirrors.find(({ url }) => url === '/arch')?.disable;
+      return [isDisabled, readArchStatus(await get('/static/status/arch.json')).length];
+    };
+    scene.settings = settingsOf(['campus']);
+    expect(await offered()).toEqual([true, 0]);
+    scene.settings = settingsOf(['campus', 'public']);
+    expect(await offered()).toEqual([false, 1]);
+  });
+
   it('MirrorZ finds nothing where the operator has not given a name there', async () => {
     scene.settings = { ...scene.settings, site: { ...scene.settings.site, mirrorz: null } };
     const answer = await request(scene.http).get('/mirrorz.json').set('Accept', 'application/json');
