@@ -29,8 +29,9 @@ export interface TreeDifference {
 
 const MOST_FILES = 5_000;
 const MOST_PACKAGES = 2_000;
-/** Packages of which versions are put together. */
+/** Packages of which versions are put together, and files of them that are looked at for that. */
 const MOST_PACKAGES_COUNTED = 50_000;
+const MOST_VERSIONS_COUNTED = 200_000;
 
 /** Adds up how two trees differ. A file that is told twice counts once, as far as it is remembered. */
 export class DifferenceSum {
@@ -39,6 +40,7 @@ export class DifferenceSum {
     ...{ added: new Map<string, number>(), changed: new Map<string, number>(), removed: new Map<string, number>() },
   };
   readonly #packages = new Map<string, { name: string; arch: string; before: Set<string>; after: Set<string> }>();
+  #versions = 0;
 
   add(kind: DifferenceKind, path: string, size: number): void {
     const files = this.#files[kind];
@@ -66,7 +68,7 @@ export class DifferenceSum {
 
   #addPackage(kind: 'added' | 'removed', fileName: string): void {
     const found = parsePackageFile(fileName);
-    if (!found) return;
+    if (!found || this.#versions >= MOST_VERSIONS_COUNTED) return;
     const { name, version, arch } = found;
     const key = `${name} ${arch}`;
     let known = this.#packages.get(key);
@@ -74,6 +76,7 @@ export class DifferenceSum {
       if (this.#packages.size >= MOST_PACKAGES_COUNTED) return;
       this.#packages.set(key, (known = { name, arch, before: new Set(), after: new Set() }));
     }
+    this.#versions++;
     known[kind === 'added' ? 'after' : 'before'].add(version);
   }
 }

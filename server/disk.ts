@@ -4,8 +4,9 @@ import { moment, say, type Sentence } from '../core/sentence.js';
 import { formatBytes } from '../core/units.js';
 import { reserveBytes } from '../platform/disk-space.js';
 import type { Store } from '../store/open.js';
-import { growthOf, type Growth } from './growth.js';
-import { RECENT_GENERATIONS, type StatusDeps } from './mirror-status.js';
+import type { Growth } from './growth.js';
+import type { MirrorStatus, StatusDeps } from './mirror-status.js';
+import type { StatusBoard } from './status-board.js';
 
 /** What of the disk a mirror takes; bytes. */
 export interface DiskPart {
@@ -37,17 +38,17 @@ const WINDOW_DAYS = 30;
 /** So long before the disk is likely to be full, people are told. */
 const ALERT_DAYS = 14;
 
-/** Null before the disk was first looked at. Reads records only. `add` bytes are taken as used already: what if. */
-export function diskData(deps: StatusDeps, now: number, add = 0): DiskData | null {
+/** Null before the disk was first looked at. Of trees it tells what the board does. `add` bytes are taken as used already: what if. */
+export function diskData(deps: StatusDeps & { board: StatusBoard }, now: number, add = 0): DiskData | null {
   const { store } = deps;
-  const settings = deps.settings();
-  const found = recentForecast(store, settings, now, add);
+  const found = recentForecast(store, deps.settings(), now, add);
   return (
     found && {
       ...found.last,
       reserve: found.reserve,
-      mirrors: [...settings.mirrors.values()]
-        .map(({ name, title }) => diskPart(store, { name, title, now }))
+      mirrors: deps.board
+        .all()
+        .map((status) => diskPart(store, status))
         .sort((a, b) => b.bytes + b.keptBytes - a.bytes - a.keptBytes),
       images: store.blobs.total().bytes,
       forecast: found.forecast,
@@ -86,10 +87,7 @@ export function recentForecast(
   return { last, reserve, forecast: forecastDisk(samples, reserve, now) };
 }
 
-function diskPart(store: Store, { name, title, now }: { name: string; title: string; now: number }): DiskPart {
-  const live = store.generations.live(name);
-  return {
-    ...{ name, title, bytes: live?.bytes ?? 0, keptBytes: store.kept.extraBytes(name).total },
-    growth: live ? growthOf(live, store.generations.list(name, RECENT_GENERATIONS), now) : null,
-  };
+function diskPart(store: Store, { name, title, published, growth }: MirrorStatus): DiskPart {
+  const keptBytes = store.kept.extraBytes(name).total;
+  return { name, title, bytes: published?.bytes ?? 0, keptBytes, growth };
 }

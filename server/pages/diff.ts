@@ -18,6 +18,8 @@ export interface DiffQuery {
 const KINDS: readonly DifferenceKind[] = ['added', 'changed', 'removed'];
 const FILES_ON_A_PAGE = 500;
 const OPEN_PACKAGES = 100;
+/** Versions of a package in a row. */
+const MOST_VERSIONS = 20;
 const HIGHEST_PAGE = 1000;
 
 /** Without any parameter, what the live generation has otherwise than the one before; what cannot be is not asked for. */
@@ -45,7 +47,7 @@ export function renderDiff(
   const listed = difference.files[query.kind].length;
   const rows = packages.map((each) => ({
     ...{ name: displayName(each.name), arch: each.arch },
-    ...{ before: each.before.map(displayName).join(', '), after: each.after.map(displayName).join(', ') },
+    ...{ before: versionsText(each.before), after: versionsText(each.after) },
   }));
   const href = (more: Partial<DiffQuery>): string => addressOf(status, { ...query, page: 1, ...more });
   return renderView('diff', {
@@ -69,6 +71,11 @@ export function renderDiff(
     next: query.page * FILES_ON_A_PAGE < listed ? href({ page: query.page + 1 }) : null,
     twins: { json: addressOf(status, query, '.json') },
   });
+}
+
+function versionsText(versions: readonly string[]): string {
+  const more = versions.length > MOST_VERSIONS ? ` and ${formatCount(versions.length - MOST_VERSIONS)} more` : '';
+  return `${versions.slice(0, MOST_VERSIONS).map(displayName).join(', ')}${more}`;
 }
 
 function filesOf({ kind, page }: DiffQuery, { files }: TreeDifference) {

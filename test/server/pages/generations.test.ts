@@ -95,6 +95,14 @@ describe('generations', () => {
     });
   });
 
+  it('tell the first versions of a package that has very many', async () => {
+    const stamp = '2026/11/23 12:00:00 [1]';
+    const files = Array.from({ length: 30 }, (_, n) => `${stamp} >f+++++++++ 1 mad_${n}_all.deb\n`);
+    write(dirname(scene.layout.changes('debian', 'a')), { a: files.join('') });
+    const { text } = await get('/status/debian/diff');
+    expect(text).toContain('>0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19 and 10 more<');
+  });
+
   it('of other names are not there, and those of a closed mirror are told to nobody else', async () => {
     for (const query of ['from=2026-01-01T00:00Z', 'from=../../etc', 'to=b'])
       expect((await get(`/status/debian/diff?${query}`)).status, query).toBe(404);
