@@ -1,3 +1,4 @@
+import { displayName } from './tree-path.js';
 import { formatBytes, formatCount, formatFiles } from './units.js';
 
 /** Below so many deletions a tree is never held: small trees change wholly and harmlessly. */
@@ -87,7 +88,7 @@ function shrunkTooMuch({ shrunk }: TreeChange, { maxShrink }: GuardLimits): Brok
   if (!shrunk) return [];
   const share = 1 - shrunk.after / shrunk.before;
   if (share <= maxShrink) return [];
-  const name = JSON.stringify(Buffer.from(shrunk.path, 'latin1').toString('utf8'));
+  const name = JSON.stringify(displayName(shrunk.path));
   const sentence =
     `The index ${name} shrank from ${formatBytes(shrunk.before)} to ${formatBytes(shrunk.after)} (by ` +
     `${percent(share)}), by more than the ${percent(maxShrink)} that are allowed.`;

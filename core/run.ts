@@ -49,6 +49,15 @@ export interface Run {
   readonly numbers: RunNumbers;
 }
 
+/** Failed runs, one after the other; times are milliseconds since the epoch, UTC. */
+export interface FailureStreak {
+  readonly count: number;
+  /** When the first of them ended. */
+  readonly since: number;
+  /** The same of those since which upstream could never be reached; null when the last failed otherwise. */
+  readonly unreachableSince: number | null;
+}
+
 /** What a run moved, from rsync's own statistics and its itemised list; never from walking the tree. */
 export interface RunNumbers {
   readonly transferredFiles: number;

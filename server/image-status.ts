@@ -4,6 +4,7 @@ import { platformText } from '../core/oci/platform.js';
 import type { Run, RunProgress } from '../core/run.js';
 import type { TagSummary } from '../store/image-pages.js';
 import {
+  longFailures,
   publicRun,
   publicState,
   publicVerdict,
@@ -84,7 +85,8 @@ function statusOf(
   const state = publicState(store.mirrors.get(name), scrub);
   const tags = tagFacts(tagsOf(name));
   const rhythm = { period: schedulePeriod(mirror.schedule), jitter: deps.settings().sync.jitter };
-  const facts = { mirror, state, activity, ended, lastGood, tags };
+  const failures = longFailures(store, name, ended);
+  const facts = { mirror, state, activity, ended, lastGood, failures, tags };
   const verdict = decideImageVerdict({ now: deps.clock(), ...rhythm, ...facts });
   return {
     ...{ name, title: mirror.title, description: mirror.description, statusPath: repositoryPath(name) },

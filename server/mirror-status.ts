@@ -12,7 +12,7 @@ import { heldSentence } from '../core/guard.js';
 import type { HeldTree } from '../core/held.js';
 import type { MarkerRule, TreeMirror } from '../core/mirror.js';
 import { fetchesWithin, opensAt, PACE_WINDOW_MS, type Pace } from '../core/pace.js';
-import { quarantinesInARow, type Run, type RunProgress } from '../core/run.js';
+import { quarantinesInARow, type FailureStreak, type Run, type RunOutcome, type RunProgress } from '../core/run.js';
 import { plainSentence, say, moment, type Sentence } from '../core/sentence.js';
 import { parseUpstream } from '../core/upstream.js';
 import { decideVerdict } from '../core/verdict.js';
@@ -105,6 +105,9 @@ export const RECENT_RUNS = 30;
 /** Generations that are looked at for growth and for the habits of an upstream. */
 export const RECENT_GENERATIONS = 100;
 
+/** With these a series of failures goes on. */
+const NO_END: ReadonlySet<RunOutcome> = new Set(['failed', 'cancelled', 'interrupted']);
+
 /** The run as the public may see it. */
 export function publicRun(run: Run, scrub: Scrub): Run {
   return {
@@ -124,6 +127,7 @@ export interface StatusScrub {
 export interface MirrorRecords {
   readonly ended: readonly Run[];
   readonly lastGood: Run | null;
+  readonly failures: FailureStreak | null;
   readonly live: Generation | null;
   readonly generations: readonly SizedGeneration[];
   /** Times that the upstream's marker is known to have had. */
@@ -149,10 +153,11 @@ export function mirrorRecords(
   const ended = store.runs.ended(name, RECENT_RUNS).map((run) => publicRun(run, scrub.runs));
   const good = store.runs.lastGood(name);
   const generations = store.generations.list(name, RECENT_GENERATIONS);
-  const live = store.generations.live(name) ?? null;
+  const live = publicTree(store.generations.live(name) ?? null, scrub.runs);
   return {
     ...{ ended, live },
     lastGood: good ? publicRun(good, scrub.runs) : null,
+    failures: longFailures(store, name, ended),
     generations: generations.map(({ id, state, bytes, publishedAt }) => ({ id, state, bytes, publishedAt })),
     markerTimes: [...ended, ...generations].flatMap(({ markerTime }) => markerTime ?? []),
     state: publicState(store.mirrors.get(name), scrub.all),
@@ -160,8 +165,19 @@ export function mirrorRecords(
     readings: marker ? publicReadings(store.markers.of(name), scrub.all) : {},
     newer: marker ? newerMarkers(store, name, live) : {},
     fetches: pace ? store.runs.fetches(name, clock() - PACE_WINDOW_MS) : [],
-    held: heldStatus(store.held.get(name)),
+    held: heldStatus(store.held.get(name), scrub.runs),
   };
+}
+
+/** Of a mirror whose failures are more than the runs that are looked at, or may be; null of others. */
+export function longFailures({ runs }: Store, mirror: string, ended: readonly Run[]): FailureStreak | null {
+  const isAll = ended.length === RECENT_RUNS && ended.every(({ outcome }) => outcome !== null && NO_END.has(outcome));
+  return isAll ? runs.failures(mirror) : null;
+}
+
+/** What was found when it was verified may name files. */
+function publicTree(live: Generation | null, scrub: Scrub): Generation | null {
+  return live && { ...live, verification: live.verification === null ? null : scrub(live.verification) };
 }
 
 function publicReadings(readings: MirrorRecords['readings'], scrub: Scrub): MirrorRecords['readings'] {
@@ -185,7 +201,7 @@ export interface StatusFacts {
   readonly activity: MirrorActivity;
   /** Milliseconds since the epoch. */
   readonly now: number;
-  /** Seconds by which a scheduled run may start later. */
+  /** Seconds by which a scheduled run may start later, where the mirror has no rule of its own. */
   readonly jitter: number;
   readonly scrub: StatusScrub;
 }
@@ -194,9 +210,12 @@ export interface StatusFacts {
 export function mirrorStatus(mirror: TreeMirror, facts: StatusFacts): MirrorStatus {
   const { records, activity, now, jitter, scrub } = facts;
   const upstream = upstreamOf(mirror, records, now);
-  const { ended, lastGood, live, generations, markerTimes, state, held } = records;
+  const { ended, lastGood, failures, live, generations, markerTimes, state, held } = records;
+  const pace = mirror.pace && paceStatus(mirror.pace, records.fetches, now);
   const verdict = decideVerdict({
-    ...{ now, state, activity, ended, lastGood, live, held, markerTimes, jitter, upstream },
+    ...{ now, state, activity, ended, lastGood, failures, live, held, markerTimes, upstream },
+    jitter: mirror.pace?.jitter ?? jitter,
+    isPaceUsedUp: Boolean(pace?.maxPerDay && pace.fetches >= pace.maxPerDay),
     mirror: { ...mirror, standing: mirror.frozen ? 'frozen' : null },
     period: schedulePeriod(mirror.schedule),
   });
@@ -217,7 +236,7 @@ export function mirrorStatus(mirror: TreeMirror, facts: StatusFacts): MirrorStat
     marker: mirror.marker && markerName(mirror.marker),
     upstreamMarker: upstreamMarkerOf([activity.running, ...ended], upstream),
     upstream,
-    pace: mirror.pace && paceStatus(mirror.pace, records.fetches, now),
+    pace,
     held: held && { ...held, path: `/status/${mirror.name}/held` },
     paused: state.pausedAt === null ? null : { at: state.pausedAt, reason: state.pauseReason ?? '' },
     running: activity.running && publicRun(activity.running, scrub.runs),
@@ -230,8 +249,8 @@ export function mirrorStatus(mirror: TreeMirror, facts: StatusFacts): MirrorStat
   };
 }
 
-function heldStatus(held: HeldTree | null): MirrorRecords['held'] {
-  return held && { runId: held.runId, heldAt: held.heldAt, sentence: heldSentence(held.report.limits) };
+function heldStatus(held: HeldTree | null, scrub: Scrub): MirrorRecords['held'] {
+  return held && { runId: held.runId, heldAt: held.heldAt, sentence: scrub(heldSentence(held.report.limits)) };
 }
 
 /** The newest that was read: at the true upstream, at the one that is fetched from, or by a run. */

@@ -1,6 +1,6 @@
 import type Database from 'better-sqlite3';
 import type { FailureClass } from '../core/failure.js';
-import type { Run, RunNumbers, RunOutcome, RunPhase, RunStage, RunTrigger } from '../core/run.js';
+import type { FailureStreak, Run, RunNumbers, RunOutcome, RunPhase, RunStage, RunTrigger } from '../core/run.js';
 import type { MirrorRevisions } from './mirror-revisions.js';
 
 interface Row {
@@ -49,6 +49,11 @@ const ADD_STAGE = 'INSERT INTO run_stages (run_id, pass, name, started_at) VALUE
 /** With the condition of the index runs_good word for word: it is not used otherwise. */
 const LAST_GOOD =
   "SELECT * FROM runs WHERE mirror = ? AND outcome IN ('updated', 'unchanged') ORDER BY id DESC LIMIT 1";
+const FETCHES = `
+  SELECT started_at FROM runs WHERE mirror = ? AND started_at > ?
+    AND EXISTS (SELECT 1 FROM run_stages WHERE run_id = runs.id)`;
+const NOT_FAILED = "outcome NOT IN ('failed', 'cancelled', 'interrupted')";
+const REACHABLE = "outcome = 'failed' AND coalesce(failure, '') NOT IN ('connect', 'dns')";
 
 export class RunStore {
   readonly #insert: Database.Statement;
@@ -57,6 +62,8 @@ export class RunStore {
   readonly #unfinished: Database.Statement<[], Row>;
   readonly #lastEnded: Database.Statement<[string, number], Row>;
   readonly #lastGood: Database.Statement<[string], Row>;
+  readonly #failed: Database.Statement<[string, string], { count: number; since: number | null }>;
+  readonly #unreachable: Database.Statement<[string, string], { since: number | null }>;
   readonly #update: Database.Statement;
   readonly #old: Database.Statement<{ mirror: string; runs: number; before: number }, { id: number }>;
   readonly #delete: Database.Statement<[number]>;
@@ -77,6 +84,8 @@ export class RunStore {
     this.#unfinished = db.prepare("SELECT * FROM runs WHERE phase <> 'ended' ORDER BY id");
     this.#lastEnded = db.prepare("SELECT * FROM runs WHERE mirror = ? AND phase = 'ended' ORDER BY id DESC LIMIT ?");
     this.#lastGood = db.prepare(LAST_GOOD);
+    this.#failed = db.prepare(failedSince(NOT_FAILED));
+    this.#unreachable = db.prepare(failedSince(`${NOT_FAILED} OR ${REACHABLE}`));
     this.#update = db.prepare(`
       UPDATE runs SET
         trigger = @trigger,
@@ -110,9 +119,7 @@ export class RunStore {
       WHERE mirror = @mirror AND phase = 'ended' AND ended_at < @before
         AND id NOT IN (SELECT id FROM runs WHERE mirror = @mirror ORDER BY id DESC LIMIT @runs)`);
     this.#delete = db.prepare('DELETE FROM runs WHERE id = ?');
-    this.#fetches = db.prepare(`
-      SELECT started_at FROM runs WHERE mirror = ? AND started_at > ?
-        AND EXISTS (SELECT 1 FROM run_stages WHERE run_id = runs.id)`);
+    this.#fetches = db.prepare(FETCHES);
     this.#stages = db.prepare('SELECT * FROM run_stages WHERE run_id = ? ORDER BY rowid');
     this.#addStage = db.prepare(ADD_STAGE);
     this.#endStage = db.prepare(`
@@ -162,6 +169,13 @@ export class RunStore {
   lastGood(mirror: string): Run | undefined {
     const row = this.#lastGood.get(mirror);
     return row && toRun(row);
+  }
+
+  /** All failed runs since the last that ended otherwise; what was cancelled or interrupted says nothing. */
+  failures(mirror: string): FailureStreak | null {
+    const { count = 0, since = null } = this.#failed.get(mirror, mirror) ?? {};
+    const unreachableSince = this.#unreachable.get(mirror, mirror)?.since ?? null;
+    return since === null ? null : { count, since, unreachableSince };
   }
 
   /** Writes the given fields of a run and returns it whole. */
@@ -215,6 +229,14 @@ export class RunStore {
   ): void {
     this.#endStage.run({ stageId, ...end });
   }
+}
+
+/** How many runs of a mirror failed since the last one that is as `end` says, and when the first of them ended. */
+function failedSince(end: string): string {
+  return `
+    SELECT count(*) AS count, min(coalesce(ended_at, queued_at)) AS since FROM runs
+    WHERE mirror = ? AND outcome = 'failed'
+      AND id > (SELECT coalesce(max(id), 0) FROM runs WHERE mirror = ? AND (${end}))`;
 }
 
 function toRun(row: Row): Run {

@@ -1,7 +1,7 @@
 import type { MirrorActivity, MirrorState } from '../engine.js';
 import type { Generation } from '../generation.js';
 import type { MarkerRule } from '../mirror.js';
-import type { Run } from '../run.js';
+import type { FailureStreak, Run } from '../run.js';
 import type { Sentence } from '../sentence.js';
 import type { SyncTarget } from '../sync-target.js';
 import type { VerdictWord } from '../verdict-words.js';
@@ -68,11 +68,15 @@ export interface VerdictFacts {
   readonly period: number | null;
   /** The most that is added to a scheduled time, seconds. */
   readonly jitter: number;
+  /** Whether as many fetches as upstream allows in a day have been made. */
+  readonly isPaceUsedUp?: boolean;
   readonly state: MirrorState;
   readonly activity: MirrorActivity;
   /** Ended runs, newest first. Thirty are enough. */
   readonly ended: readonly Run[];
   readonly lastGood: Run | null;
+  /** Needed only where all of `ended` failed, so that there may be more of them. */
+  readonly failures?: FailureStreak | null;
   readonly live: Generation | null;
   /** The tree that the guard holds back; null is none, left out where it is no tree that is published as a whole. */
   readonly held?: { readonly runId: number; readonly heldAt: number; readonly sentence: string } | null;

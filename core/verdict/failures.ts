@@ -1,7 +1,8 @@
 import { moment, say } from '../sentence.js';
+import { formatCount } from '../units.js';
 import { failureWords } from '../verdict-words.js';
 import type { Verdict } from './facts.js';
-import { firstFailure, nextFetch, serving, verdict, withoutStop, type Situation } from './situation.js';
+import { firstFailure, mayHaveChanged, nextFetch, serving, verdict, withoutStop, type Situation } from './situation.js';
 
 /** A marker that cannot be read for so long makes the upstream one that is down, though no run has failed yet. */
 const UNREADABLE_SECONDS = 15 * 60;
@@ -34,8 +35,10 @@ export function refused(s: Situation): Verdict | undefined {
 export function upstreamDown(s: Situation): Verdict | undefined {
   const since = unreachableSince(s);
   if (!s.live || since === null) return undefined;
-  const copy = say`our copy is whole and was in step at ${moment(s.live.confirmedAt)}`;
-  return verdict(s, 'upstream-down', say`Upstream unreachable since ${moment(since)}; ${copy}.`, {
+  const copy = mayHaveChanged(s)
+    ? say`. ${serving(s)}`
+    : say`; our copy is whole and was in step at ${moment(s.live.confirmedAt)}.`;
+  return verdict(s, 'upstream-down', say`Upstream unreachable since ${moment(since)}${copy}`, {
     since,
     next: nextFetch(s),
   });
@@ -45,8 +48,9 @@ export function failing(s: Situation): Verdict | undefined {
   const [run] = s.streak;
   const since = firstFailure(s);
   if (!run || since === null) return undefined;
-  const times = s.streak.length === 1 ? 'once' : `${s.streak.length} times`;
-  const when = s.streak.length === 1 ? say`at ${moment(since)}` : say`since ${moment(since)}`;
+  const count = s.failures?.count ?? s.streak.length;
+  const times = count === 1 ? 'once' : `${formatCount(count)} times`;
+  const when = count === 1 ? say`at ${moment(since)}` : say`since ${moment(since)}`;
   const why = run.failure ? failureWords(run.failure) : 'no reason was recorded';
   const good = s.live ? say`Last good ${moment(s.live.confirmedAt)}.` : say`It has never finished yet.`;
   return verdict(s, 'failing', say`Failed ${times} ${when}: ${why}. ${good}`, { since, next: nextFetch(s) });
@@ -56,7 +60,8 @@ export function failing(s: Situation): Verdict | undefined {
 function unreachableSince(s: Situation): number | null {
   if (s.streak.length > 0) {
     const isUnreachable = s.streak.every(({ failure }) => failure === 'connect' || failure === 'dns');
-    return isUnreachable ? firstFailure(s) : null;
+    if (!isUnreachable) return null;
+    return s.failures ? s.failures.unreachableSince : firstFailure(s);
   }
   const failedSince = s.upstream?.direct?.failedSince ?? null;
   return failedSince !== null && s.now - failedSince >= UNREADABLE_SECONDS * 1000 ? failedSince : null;

@@ -1,7 +1,7 @@
 import { moment, say, type Sentence } from '../sentence.js';
 import { countOf, formatDuration } from '../units.js';
 import type { Verdict } from './facts.js';
-import { nextFetch, serving, verdict, type Situation } from './situation.js';
+import { mayHaveChanged, nextFetch, serving, verdict, type Situation } from './situation.js';
 
 /** An upstream that has not changed for so many of its usual periods is called idle. */
 const IDLE_PERIODS = 10;
@@ -32,7 +32,8 @@ export function late(s: Situation): Verdict | undefined {
       next: nextFetch(s),
     });
   const limit = s.live.confirmedAt + allowed * 1000;
-  if (s.now <= limit) return undefined;
+  // nobody is late who may not ask
+  if (s.now <= limit || s.isPaceUsedUp) return undefined;
   const sentence = say`Last in step with upstream ${moment(s.live.confirmedAt)}; usual is every ${usual}.`;
   return verdict(s, 'late', sentence, { since: limit, next: nextFetch(s) });
 }
@@ -76,7 +77,8 @@ export function current(s: Situation): Verdict | undefined {
   const sentence = isCompared(s)
     ? say`Same as upstream as of ${asOf}.`
     : say`In step with upstream as of ${asOf} (last successful run).`;
-  return verdict(s, 'current', sentence, { since: s.live.publishedAt, next: nextFetch(s) });
+  const changed = mayHaveChanged(s) ? say` A fetch that was cut off since may have changed some of its files.` : say``;
+  return verdict(s, 'current', say`${sentence}${changed}`, { since: s.live.publishedAt, next: nextFetch(s) });
 }
 
 /** Seconds for which upstream has had something that we lack; null when it has not, or nobody has counted. */

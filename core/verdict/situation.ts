@@ -48,6 +48,7 @@ export function nextFetch(s: Situation): Sentence {
 
 /** When the first of the failures since the last good run ended. */
 export function firstFailure(s: Situation): number | null {
+  if (s.failures) return s.failures.since;
   const first = s.streak.at(-1);
   return first ? (first.endedAt ?? first.queuedAt) : null;
 }
@@ -57,7 +58,7 @@ export function withoutStop(text: string): string {
 }
 
 /** Whether a run that has not come to a good end may have been at the very files that are served. */
-function mayHaveChanged({ mirror, activity, ended }: Situation): boolean {
+export function mayHaveChanged({ mirror, activity, ended }: Situation): boolean {
   if (mirror.publish !== 'in-place') return false;
   const last = ended[0]?.outcome;
   return activity.running !== null || (last !== undefined && last !== 'updated' && last !== 'unchanged');

@@ -36,6 +36,17 @@ describe('decideVerdict', () => {
     expect(decideVerdict(facts({ ended })).since).toBe(NOW - 5 * HOUR);
   });
 
+  it('counts failures beyond the runs that it is given', () => {
+    const failures = { count: 1071, since: NOW - 60 * HOUR, unreachableSince: NOW - 40 * HOUR };
+    const partial = decideVerdict(facts({ ended: [failed({ failure: 'partial' })], failures }));
+    expect([partial.since, plainSentence(partial.sentence)]).toEqual([
+      NOW - 60 * HOUR,
+      'Failed 1,071 times since 2026-11-21 02:00 UTC: some files did not come. Last good 2026-11-23 12:00 UTC.',
+    ]);
+    const unreachable = decideVerdict(facts({ ended: [failed()], failures }));
+    expect([unreachable.word, unreachable.since]).toEqual(['upstream-down', NOW - 40 * HOUR]);
+  });
+
   it('gives the last run and both markers as evidence', () => {
     const last = run({ outcome: 'unchanged', message: 'Nothing new.', markerValue: 'M7', markerTime: NOW - 3 * HOUR });
     const { evidence } = decideVerdict(facts({ mirror: MARKED, ended: [last] }));

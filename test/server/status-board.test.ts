@@ -1,9 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { brokenLimits } from '../../core/guard.js';
+import type { Pace } from '../../core/pace.js';
+import { NO_NUMBERS } from '../../core/run.js';
 import { summaryOf } from '../../server/mirror-status.js';
 import { publicEvent, publicRuns, runDetails } from '../../server/public-view.js';
 import { StatusBoard } from '../../server/status-board.js';
 import { testMarker } from '../fixtures/engine.js';
-import { addGeneration, addRun, HOUR, IDLE, makeMirror, NOW, openScene, type Scene } from './scene.js';
+import { addGeneration, addRun, HOUR, IDLE, makeMirror, MINUTE, NOW, openScene, type Scene } from './scene.js';
 
 describe('StatusBoard', () => {
   let scene: Scene;
@@ -83,6 +86,40 @@ describe('StatusBoard', () => {
       scene.settings = { ...scene.settings, mirrors: new Map([['fresh', makeMirror('fresh')]]) };
       expect(runDetails(deps, run.id).message).toBe(message);
     }
+  });
+
+  it('names no file that waits, or failed a verification, of such a mirror', () => {
+    scene.settings = { ...scene.settings, mirrors: new Map([['fresh', makeMirror('fresh', { read: ['campus'] })]]) };
+    const live = addGeneration(scene, 'fresh', {
+      verification: 'Published although its verification failed: "secret/a.deb" is missing.',
+    });
+    const change = { publishedFiles: 9, deletedFiles: 0, deletedBytes: 0, touchedFiles: 0 };
+    const shrunk = { path: 'secret/"secret"/Packages', before: 4e6, after: 1e6 };
+    const limits = brokenLimits({ ...change, shrunk }, scene.settings.mirrors.get('fresh')!.guard);
+    scene.store.held.put({
+      ...{ mirror: 'fresh', runId: 1, base: live.id, slot: 'b', heldAt: NOW, approvedAt: null, marker: null },
+      report: { limits, change: { ...change, shrunk }, folders: [], deleted: [], shrunk: [shrunk], lost: [] },
+      numbers: NO_NUMBERS,
+    });
+    expect(board.get('fresh')?.verdict.sentence).toMatch(/^The index "\(a name\)" shrank from 4.0 MB/);
+    expect(JSON.stringify(board.get('fresh'))).not.toContain('secret');
+    expect(JSON.stringify(board.forAdministrator('fresh'))).toContain('secret');
+  });
+
+  it('counts failures beyond the runs that it looks at', () => {
+    addGeneration(scene, 'fresh');
+    addRun(scene, 'fresh', { endedAt: NOW - 60 * HOUR });
+    addRun(scene, 'fresh', { outcome: 'failed', failure: 'partial', endedAt: NOW - 50 * HOUR });
+    for (let n = 40; n > 0; n--)
+      addRun(scene, 'fresh', { outcome: 'failed', failure: n === 20 ? null : 'tls', endedAt: NOW - n * HOUR });
+    addRun(scene, 'fresh', { outcome: 'interrupted' });
+    expect(board.get('fresh')?.verdict).toMatchObject({ word: 'failing', since: NOW - 50 * HOUR });
+    expect(board.get('fresh')?.verdict.sentence).toContain('Failed 41 times since 2026-11-21 12:00 UTC');
+    for (let n = 35; n > 0; n--)
+      addRun(scene, 'fresh', { outcome: 'failed', failure: 'connect', endedAt: NOW - n * MINUTE });
+    expect(board.get('fresh')?.verdict).toMatchObject({ word: 'upstream-down', since: NOW - 35 * MINUTE });
+    addRun(scene, 'fresh', { outcome: 'failed', failure: 'tls', endedAt: NOW });
+    expect(board.get('fresh')?.verdict.sentence).toContain('Failed 77 times since 2026-11-21 12:00 UTC');
   });
 
   it('shows progress only of a run that is active', () => {
@@ -189,6 +226,22 @@ describe('StatusBoard', () => {
       upstream: { lagSeconds: null, updatesBehind: null },
       upstreamMarker: null,
     });
+  });
+
+  it('calls no mirror late that may start later by chance, or may not fetch more today', () => {
+    const word = (pace: Partial<Pace>): string | undefined => {
+      const rule = { maxPerDay: null, minutes: null, jitter: null, ...pace };
+      scene.settings = { ...scene.settings, mirrors: new Map([['fresh', makeMirror('fresh', { pace: rule })]]) };
+      return board.get('fresh')?.verdict.word;
+    };
+    addGeneration(scene, 'fresh', { confirmedAt: NOW - 9 * HOUR });
+    for (const ago of [10, 9]) {
+      const run = addRun(scene, 'fresh', { queuedAt: NOW - ago * HOUR });
+      scene.store.runs.startStage({ runId: run.id, pass: 1, name: 'all', startedAt: NOW });
+    }
+    expect([word({}), word({ jitter: 2 * 3600 }), word({ maxPerDay: 2 }), word({ maxPerDay: 3 })]).toEqual([
+      ...['late', 'current', 'current', 'late'],
+    ]);
   });
 
   it('summaryOf counts the current ones first, then the rest', () => {

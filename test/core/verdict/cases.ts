@@ -89,6 +89,22 @@ export const CASES: readonly { name: string; facts: Partial<VerdictFacts>; word:
       'Serving the tree of 2026-11-23 12:00 UTC and what was changed in place since.',
   },
   {
+    name: 'a fetch in place that broke when upstream could no longer be reached',
+    facts: { mirror: IN_PLACE, ended: [failed({ endedAt: NOW - HOUR })] },
+    word: 'upstream-down',
+    sentence:
+      'Upstream unreachable since 2026-11-23 13:00 UTC. ' +
+      'Serving the tree of 2026-11-23 12:00 UTC and what was changed in place since.',
+  },
+  {
+    name: 'a fetch in place that was interrupted',
+    facts: { mirror: IN_PLACE, ended: [run({ outcome: 'interrupted' }), run()] },
+    word: 'current',
+    sentence:
+      'In step with upstream as of 2026-11-23 12:00 UTC (last successful run). ' +
+      'A fetch that was cut off since may have changed some of its files.',
+  },
+  {
     name: 'a paused mirror whose last run in place was good',
     facts: { mirror: IN_PLACE, state: PAUSED },
     word: 'paused',
