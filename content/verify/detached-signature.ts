@@ -5,6 +5,8 @@ import { isFileIn, isPublished, readSmall } from './files-of-tree.js';
 import type { Finding, VerifyRequest } from './verifier.js';
 
 const LARGEST_SIGNATURE = 1024 * 1024;
+/** Of what is published and may hold its signature itself. */
+const LARGEST_SIGNED = 16 * 1024 * 1024;
 
 /** What is signed, with the names that its signature may have: what is added to its own. */
 export interface DetachedlySigned {
@@ -43,6 +45,8 @@ export async function detachedSignatureFindings(
   for (const suffix of suffixes)
     if (await isFileIn(request.published, path + suffix))
       find(path + suffix, `is gone, and "${displayName(path)}" is not signed without it`);
+  const before = request.published === null ? null : await readSmall(request.published, path, LARGEST_SIGNED);
+  if (Buffer.isBuffer(before) && isClearsigned(before)) find(path, 'is no longer signed, and what was published is');
   return findings;
 }
 

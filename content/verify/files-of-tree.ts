@@ -11,7 +11,7 @@ export async function readSmall(root: string, path: string, most: number): Promi
     if (!found.isFile()) return null;
     return found.size > most ? 'too large' : await readFile(file);
   } catch (error) {
-    if (['ENOENT', 'ENOTDIR', 'ELOOP'].includes(systemCode(error) ?? '')) return null;
+    if (['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'].includes(systemCode(error) ?? '')) return null;
     throw error;
   }
 }

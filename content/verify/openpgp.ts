@@ -24,6 +24,8 @@ export interface GpgvOptions {
 const TIMEOUT_MS = 60_000;
 const LARGEST_KEYRING = 16 * 1024 * 1024;
 const BEGIN_TEXT = '-----BEGIN PGP SIGNED MESSAGE-----';
+/** It is looked for in so many bytes, behind whatever a project writes above it. */
+const BEGINS_WITHIN = 1000;
 const BEGIN_SIGNATURE = '-----BEGIN PGP SIGNATURE-----';
 const END_SIGNATURE = '-----END PGP SIGNATURE-----';
 const ARMOUR =
@@ -38,12 +40,14 @@ export async function verifySignature(
   signature: Buffer | null,
   { keyrings, work, env, signal }: GpgvOptions,
 ): Promise<SignatureResult> {
+  const start = signature ? 0 : startOfSignedText(signed);
+  if (start < 0) return { problem: 'holds no signed text', expired: false, content: null };
   await rm(work, { recursive: true, force: true });
   await mkdir(work, { recursive: true, mode: 0o700 });
   const [signedFile, signatureFile, output] = [join(work, 'signed'), join(work, 'signature'), join(work, 'content')];
   try {
     const keys = await Promise.all(keyrings.map((file, index) => binaryKeyring(file, join(work, `keys-${index}.gpg`))));
-    await writeFile(signedFile, signed);
+    await writeFile(signedFile, signed.subarray(start));
     if (signature) await writeFile(signatureFile, signature);
     const args = [
       ...['--homedir', work, '--status-fd', '1', '--ignore-time-conflict'],
@@ -98,7 +102,15 @@ async function binaryKeyring(file: string, target: string): Promise<string> {
 
 /** Whether the bytes hold their signature themselves, as text (RFC 9580 section 7). */
 export function isClearsigned(bytes: Buffer): boolean {
-  return /^-----BEGIN PGP SIGNED MESSAGE-----\r?$/m.test(bytes.subarray(0, 1000).toString('latin1'));
+  return startOfSignedText(bytes) >= 0;
+}
+
+/** gpgv would unpack a message that is not signed, or stands before the text, and write out all that it holds. */
+function startOfSignedText(bytes: Buffer): number {
+  return bytes
+    .subarray(0, BEGINS_WITHIN)
+    .toString('latin1')
+    .search(/^-----BEGIN PGP SIGNED MESSAGE-----\r?\n/m);
 }
 
 /** Whether there is one clearsigned text and nothing else: gpgv passes over what stands before and behind it. */

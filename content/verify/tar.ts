@@ -44,7 +44,7 @@ export async function* tarEntries(
   });
   failure.catch(() => undefined); // it may come when nobody waits
   try {
-    for await (const chunk of chunks) {
+    for await (const chunk of withoutGlobalHeaders(chunks)) {
       if (!archive.write(chunk)) await Promise.race([once(archive, 'drain'), failure]);
       yield take();
     }
@@ -54,6 +54,27 @@ export async function* tarEntries(
   } finally {
     archive.destroy(null);
   }
+}
+
+const BLOCK = 512;
+const GLOBAL_HEADER = 'g'.charCodeAt(0);
+
+/**
+ * What a global header tells is copied by tar-stream for each file behind it: some megabytes of it, and 60 KB of names,
+ * take it a minute in which nothing else happens. (pax(1), "ustar Header Block": typeflag at 156, magic at 257)
+ */
+async function* withoutGlobalHeaders(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let rest: Buffer = Buffer.alloc(0);
+  for await (const chunk of chunks) {
+    const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    const whole = bytes.length - (bytes.length % BLOCK);
+    for (let at = 0; at < whole; at += BLOCK)
+      if (bytes[at + 156] === GLOBAL_HEADER && bytes.toString('latin1', at + 257, at + 262) === 'ustar')
+        throw new IndexFault('holds a global header of tar, which no index has', []);
+    rest = bytes.subarray(whole);
+    if (whole > 0) yield bytes.subarray(0, whole);
+  }
+  if (rest.length > 0) yield rest;
 }
 
 function quoted(text: string): string {

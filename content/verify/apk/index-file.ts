@@ -25,6 +25,8 @@ export interface DividedIndex {
 const LARGEST_PLAIN = 64 * 1024 * 1024;
 const LARGEST_SIGNATURE = 64 * 1024;
 const MOST_SIGNATURES = 16;
+/** Packages; one that is missing ends the reading. */
+const AT_A_TIME = 1_000;
 const SIGNATURE = /^\.SIGN\.(RSA|RSA256|RSA512)\.([^/]{1,200})$/;
 const ALGORITHMS: Readonly<Record<string, IndexSignature['algorithm']>> = {
   ...{ RSA: 'RSA-SHA1', RSA256: 'RSA-SHA256', RSA512: 'RSA-SHA512' },
@@ -52,10 +54,27 @@ export async function* packagesIn(content: Buffer, folder: string): AsyncGenerat
   for await (const entries of tarEntries(once(unpacked(content)), options))
     for (const entry of entries) {
       isThere = true;
-      const paragraphs = entry.content.toString('latin1').split(/\n\n+/);
-      yield paragraphs.filter((text) => text.trim() !== '').map((text) => packageOf(text, folder));
+      let packages: Reference[] = [];
+      for (const paragraph of paragraphsIn(entry.content.toString('latin1'))) {
+        packages.push(packageOf(paragraph, folder));
+        if (packages.length < AT_A_TIME) continue;
+        yield packages;
+        packages = [];
+      }
+      yield packages;
     }
   if (!isThere) throw new IndexFault('holds no "APKINDEX"', []);
+}
+
+/** One after the other: an index of unknown origin may hold millions. */
+function* paragraphsIn(text: string): Generator<string> {
+  let start = 0;
+  while (start < text.length) {
+    const end = text.indexOf('\n\n', start);
+    const paragraph = text.slice(start, end < 0 ? text.length : end);
+    if (paragraph.trim() !== '') yield paragraph;
+    start += paragraph.length + 2;
+  }
 }
 
 async function signaturesIn(plain: Buffer): Promise<IndexSignature[]> {

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { divideIndex, packagesIn as apkPackages } from '../../../content/verify/apk/index-file.js';
@@ -72,6 +73,23 @@ describe('any bytes are read, or are a fault', () => {
   test('in a database of pacman', () => holds(good.database, (bytes) => all(pacmanPackages(once(bytes), 'x'))));
   test('in an index of apk', () =>
     holds(good.index, async (bytes) => all(apkPackages((await divideIndex(bytes)).content, 'x'))));
+  test('in an index of apk, some packages at a time', async () => {
+    const content = gzipSync(await tar({ APKINDEX: 'P:a\nV:1\nS:1\n\n\n'.repeat(2_500) }));
+    const sizes: number[] = [];
+    for await (const batch of apkPackages(content, 'x')) sizes.push(batch.length);
+    expect([Math.max(...sizes), sizes.reduce((sum, size) => sum + size, 0)]).toEqual([1_000, 2_500]);
+  });
+  test('in a tar archive, unless what stands in front would be copied for each file', async () => {
+    const global = await tar({ pax: '6 a=b\n' });
+    global[156] = 'g'.charCodeAt(0);
+    const sum = parseInt(global.toString('latin1', 148, 154), 8) + 'g'.charCodeAt(0) - '0'.charCodeAt(0);
+    global.write(sum.toString(8).padStart(6, '0'), 148);
+    const bytes = Buffer.concat([global.subarray(0, 1024), good.database]);
+    const inPieces = Readable.from([bytes.subarray(0, 200), bytes.subarray(200, 700), bytes.subarray(700)]);
+    await expect(all(pacmanPackages(inPieces, 'x'))).rejects.toThrow('holds a global header of tar');
+    const whole = Readable.from([good.database.subarray(0, 700), good.database.subarray(700)]);
+    expect(await all(pacmanPackages(whole, 'x'))).toHaveLength(1);
+  });
   test('in sums', () =>
     holds(Buffer.from(`${ZEROS}  ./a\nSHA256 (b/c) = ${ZEROS}\n`), (bytes) =>
       Promise.resolve(sumsIn(withoutSignature(bytes.toString('latin1')), 'x', 'SHA256SUMS')),

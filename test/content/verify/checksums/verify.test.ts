@@ -200,6 +200,29 @@ describe('signatures', () => {
     ]);
   });
 
+  test('in sums that were published with one must not be left out, unless there is one beside them now', async () => {
+    const { root, base, found } = await scene({ 'x-CHECKSUM': `SHA256 (a.iso) = ${SHA256}\n` });
+    const sums = join(base, 'x-CHECKSUM');
+    const plain = readFileSync(sums);
+    signFile(key, sums, `${sums}.signed`, true);
+    renameSync(`${sums}.signed`, sums);
+    expect(await found(null)).toEqual([]);
+    const published = `${root}.published`;
+    cpSync(root, published, { recursive: true });
+    writeFileSync(sums, plain);
+    expect(await found(['iso/x-CHECKSUM'], { published })).toEqual([
+      'iso/x-CHECKSUM is no longer signed, and what was published is',
+    ]);
+    signFile(key, sums, `${sums}.asc`);
+    expect(await found(['iso/x-CHECKSUM'], { published })).toEqual([]);
+  });
+
+  test('are looked for by no name that is too long to be one', async () => {
+    const name = 'x'.repeat(244);
+    const { found } = await scene({ [`${name}.sha256`]: `${SHA256}\n` }, name);
+    expect(await found(null)).toEqual([]);
+  });
+
   test('are taken off a file of unknown origin in no more time than it takes to read it', () => {
     const begin = '-----BEGIN PGP SIGNED MESSAGE-----\n';
     expect(withoutSignature(`${begin}Hash: SHA256\n\na\n- -b\n-----BEGIN PGP SIGNATURE-----\n\nx`)).toBe('a\n-b');
