@@ -20,6 +20,8 @@ const SECTION = /^\[([^\]]{1,40})\]$/;
 const ENTRY = /^(\d{1,15})\t([fdl])([*-]?)\t(\d{1,16})\t(.+)$/s;
 const END = 'End';
 const MOST_ENTRIES = 20_000_000;
+/** Bytes of a line: those of a path are 4,096 at the most. */
+const LONGEST_LINE = 8192;
 
 /**
  * Reads a list of files line by line, in the form of quick-fedora-mirror's create-filelist: sections `[Version]`,
@@ -34,9 +36,10 @@ export class FileListReader {
   /** `name` is what sentences call the list. */
   constructor(private readonly name: string) {}
 
-  /** Bytes in latin1, without a line break. @throws MillpondError invalid */
+  /** Bytes in latin1, without a line break; of one that is too long, the beginning is enough. @throws MillpondError invalid */
   push(line: string): ListedEntry | undefined {
     this.#line++;
+    if (line.length > LONGEST_LINE) throw this.#fault(`has a line ${this.#line} of over ${LONGEST_LINE} bytes`);
     const section = SECTION.exec(line)?.[1];
     if (section !== undefined) this.#section = section;
     if (section !== undefined || line === '') return undefined;
@@ -63,6 +66,17 @@ export class FileListReader {
   #fault(what: string): MillpondError {
     return new MillpondError('invalid', `The list of files ${this.name} ${what}.`);
   }
+}
+
+/** The lines of a file, bytes in latin1, from its pieces. Of one that no list has, little more than `LONGEST_LINE` is kept. */
+export async function* linesOf(chunks: AsyncIterable<string>): AsyncGenerator<string> {
+  let rest = '';
+  for await (const chunk of chunks) {
+    const lines = (rest + chunk).split('\n');
+    rest = (lines.pop() ?? '').slice(0, LONGEST_LINE + 1);
+    yield* lines;
+  }
+  if (rest !== '') yield rest;
 }
 
 const FIRST_ROOM = 4096;

@@ -2,13 +2,12 @@ import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { appendFile, chmod, mkdir, rename, rm, rmdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { pipeline } from 'node:stream/promises';
 import { bytePath, lstatOrNull, parentPath } from '../../content/byte-path.js';
 import { changeRecord, readChanges } from '../../content/change-list.js';
 import { RealFolders } from '../../content/real-folders.js';
 import { MillpondError, systemCode } from '../../core/errors.js';
-import { FileListReader, Fingerprints, type ListedEntry } from '../../core/file-list.js';
+import { FileListReader, Fingerprints, linesOf, type ListedEntry } from '../../core/file-list.js';
 import type { Generation } from '../../core/generation.js';
 import { isWhole, type Stage, type TreeMirror } from '../../core/mirror.js';
 import { formatCount, formatFiles } from '../../core/units.js';
@@ -103,7 +102,8 @@ export function madeWith(mirror: TreeMirror, { id }: Pick<Generation, 'id'>): st
 async function listOfLive(context: TreeRunContext, { live, state }: Staging): Promise<string | null> {
   const { mirror, store, layout, run } = context;
   if (!live || mirror.fileList === null || mirror.publish === 'in-place' || run.force) return null;
-  if (!mirror.stages.some(isWhole)) return null;
+  // only rsync knows what a pattern protects from being removed
+  if (!mirror.stages.some(isWhole) || mirror.protect.length > 0) return null;
   // a killed run may have left something that no list names
   if (state === 'uncertain' || store.mirrors.madeWith(mirror.name) !== madeWith(mirror, live)) return null;
   const file = join(layout.slot(mirror.name, live.slot), mirror.fileList);
@@ -112,8 +112,7 @@ async function listOfLive(context: TreeRunContext, { live, state }: Staging): Pr
 
 async function* entriesOf(name: string, file: string): AsyncGenerator<ListedEntry> {
   const reader = new FileListReader(name);
-  const lines = createInterface({ input: createReadStream(file, { encoding: 'latin1' }), crlfDelay: 0 });
-  for await (const line of lines) {
+  for await (const line of linesOf(createReadStream(file, { encoding: 'latin1' }))) {
     const entry = reader.push(line);
     if (entry && entry.path !== name) yield entry;
   }

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
+import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
-import { FileListReader, Fingerprints, type ListedEntry } from '../../core/file-list.js';
+import { FileListReader, Fingerprints, linesOf, type ListedEntry } from '../../core/file-list.js';
 
 function read(text: string): ListedEntry[] {
   const reader = new FileListReader('fullfiletimelist-x');
@@ -43,6 +44,7 @@ describe('FileListReader', () => {
     ['that is a page', '<html>\n</html>\n', 'is no list of files'],
     ['that is empty', '', 'is torn'],
     ['with a kind that there is not', list('1\tq\t1\ta'), 'has a line 5 that is not time, kind, size and path'],
+    ['with a line without end', `[Version]\n${'x'.repeat(8193)}`, 'has a line 2 of over 8192 bytes'],
     ['with a size that is none', list('1\tf\t-1\ta'), 'has a line 5 that is not time, kind, size and path'],
   ])('refuses a list %s', (_, text, words) => {
     expect(() => read(text)).toThrow(words);
@@ -57,6 +59,27 @@ describe('FileListReader', () => {
       );
     },
   );
+});
+
+describe('linesOf', () => {
+  const lines = async (chunks: readonly string[]): Promise<string[]> => {
+    const found: string[] = [];
+    for await (const line of linesOf(Readable.from(chunks))) found.push(line);
+    return found;
+  };
+
+  test('is the same however the file comes', async () => {
+    expect(await lines(['a\nb', 'c\n', '\nd'])).toEqual(['a', 'bc', '', 'd']);
+    expect(await lines(['a\r\n'])).toEqual(['a\r']);
+    expect(await lines([])).toEqual([]);
+  });
+
+  test('keeps no more of a line without end than tells that it is too long', async () => {
+    const [line, ...more] = await lines(Array.from({ length: 100 }, () => 'x'.repeat(65_536)));
+    expect(line?.length).toBeLessThan(100_000);
+    expect(more).toEqual([]);
+    expect(() => new FileListReader('x').push(line ?? '')).toThrow('has a line 1 of over 8192 bytes');
+  });
 });
 
 describe('Fingerprints', () => {

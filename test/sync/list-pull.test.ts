@@ -81,6 +81,17 @@ test('nothing comes where the list has not changed, and its time is a marker', a
   expect([again.outcome, ...stages(without, again)]).toEqual(['unchanged', 'list']);
 });
 
+test('what is protected stays when the list no longer names it', async () => {
+  const here = await scene({ protect: ['/b/c/three.rpm'] });
+  await here.sync();
+  rmSync(join(here.up, 'b'), { recursive: true });
+  rmSync(join(here.up, 'a/two.rpm'));
+  writeList(here.up);
+  const run = await here.sync();
+  expect([run.outcome, ...stages(here, run)]).toEqual(['updated', 'all']);
+  expect(['b/c/three.rpm', 'a/two.rpm'].map((path) => existsSync(join(here.live(), path)))).toEqual([true, false]);
+});
+
 test('folders and files that the mirror does not want stay away', async () => {
   const here = await scene({ exclude: ['/debug/', '*-debuginfo*'] });
   await here.sync();
@@ -98,6 +109,7 @@ test.each([
   ['is torn', (text: string) => text.replace('[End]\n', ''), 'is torn: it does not end with [End].'],
   ['leads out of the tree', (text: string) => text.replace('a/one.rpm', '../one.rpm'), 'would lead out of the tree.'],
   ['is absolute', (text: string) => text.replace('a/one.rpm', '/etc/passwd'), 'would lead out of the tree.'],
+  ['holds a line without end', () => 'x'.repeat(300_000), 'has a line 1 of over 8192 bytes.'],
   ['is a page', () => '<html>404</html>\n', 'is no list of files'],
   [
     'has shrunk',
