@@ -25,13 +25,18 @@ export function opensAt(pace: Pace, fetches: readonly number[], from: number): n
 
 /** How many of `fetches` count at `now`. */
 export function fetchesWithin(fetches: readonly number[], now: number): number {
-  return fetches.filter((at) => at > now - DAY_MS && at <= now).length;
+  return fetches.filter((at) => countsAt(at, now)).length;
+}
+
+/** What is recorded of times to come is of a clock that was wrong. */
+function countsAt(fetch: number, now: number): boolean {
+  return fetch > now - DAY_MS && fetch <= now;
 }
 
 /** When fewer than the most have started within the 24 hours before. */
 function freeAt({ maxPerDay }: Pace, fetches: readonly number[], from: number): number {
   if (maxPerDay === null) return from;
-  const counted = fetches.filter((at) => at > from - DAY_MS).sort((a, b) => b - a);
+  const counted = fetches.filter((at) => countsAt(at, from)).sort((a, b) => b - a);
   const decisive = counted[maxPerDay - 1];
   return decisive === undefined ? from : decisive + DAY_MS;
 }

@@ -16,6 +16,8 @@ import type { TreeRunContext } from './run-context.js';
 /** Of a folder; none that is looked at has more, unless somebody means ill. */
 const MOST_ENTRIES = 2_000;
 const MOST_HOPS = 50;
+/** Names of hosts, `master` among them: a line each, and not what is no name or no text. */
+const TRACE_NAME = /^(?!_)[!-~]+$/;
 
 /**
  * Writes what the mirror tells about itself into the tree that is about to be published, so that it is of the same
@@ -124,7 +126,7 @@ async function hierarchyAbove(context: TreeRunContext, upstream: Upstream, path:
 /** Names of the trace files of the tree, the oldest first. */
 async function listOfTraces(root: string, path: string): Promise<Omit<OwnFile, 'modifiedAt'>> {
   const folder = join(root, path);
-  const names = (await entriesIn(folder)).filter((entry) => entry.isFile() && !entry.name.startsWith('_'));
+  const names = (await entriesIn(folder)).filter((entry) => entry.isFile() && TRACE_NAME.test(entry.name));
   const files = await Promise.all(
     names.map(async ({ name }) => ({ name, time: (await stat(join(folder, name))).mtimeMs })),
   );
@@ -146,6 +148,6 @@ async function entriesIn(folder: string): Promise<Dirent[]> {
 }
 
 function unlessMissing(error: unknown): undefined {
-  if (['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '')) return undefined;
+  if (['ENOENT', 'ENOTDIR', 'ELOOP'].includes(systemCode(error) ?? '')) return undefined;
   throw error;
 }

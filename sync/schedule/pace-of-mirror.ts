@@ -1,6 +1,6 @@
 import { MillpondError } from '../../core/errors.js';
 import type { Mirror } from '../../core/mirror.js';
-import { opensAt, PACE_WINDOW_MS, type Pace } from '../../core/pace.js';
+import { fetchesWithin, opensAt, PACE_WINDOW_MS, type Pace } from '../../core/pace.js';
 import { utcMinute } from '../../core/sentence.js';
 import type { Store } from '../../store/open.js';
 
@@ -21,11 +21,11 @@ export function paceOpensAt({ runs }: Pick<Store, 'runs'>, mirror: Mirror, from:
  */
 export function refuseOverPace(store: Pick<Store, 'runs'>, mirror: Mirror, now: number): void {
   const most = paceOf(mirror)?.maxPerDay ?? null;
-  const fetches = most === null ? [] : store.runs.fetches(mirror.name, now - PACE_WINDOW_MS);
-  if (most === null || fetches.length < most) return;
+  const fetches = most === null ? 0 : fetchesWithin(store.runs.fetches(mirror.name, now - PACE_WINDOW_MS), now);
+  if (most === null || fetches < most) return;
   throw new MillpondError(
     'conflict',
-    `this would be fetch ${fetches.length + 1} of ${mirror.name} within 24 hours, of at most ${most} (pace.max_per_day)`,
+    `this would be fetch ${fetches + 1} of ${mirror.name} within 24 hours, of at most ${most} (pace.max_per_day)`,
     {
       hint:
         `The next may start at ${utcMinute(paceOpensAt(store, mirror, now))}. To start one all the same, whatever ` +

@@ -20,6 +20,12 @@ describe('opensAt', () => {
     expect(opensAt({ ...NONE, maxPerDay: 1 }, fetches, at('10:00'))).toBe(at('09:00') + 24 * HOUR);
   });
 
+  test('does not count what a wrong clock has recorded of times to come', () => {
+    const fetches = [at('23:00'), at('23:30'), at('09:00')];
+    expect(opensAt({ ...NONE, maxPerDay: 2 }, fetches, at('10:00'))).toBe(at('10:00'));
+    expect(opensAt({ ...NONE, maxPerDay: 1 }, fetches, at('10:00'))).toBe(at('09:00') + 24 * HOUR);
+  });
+
   test.each([
     ['10:03:59', '10:05:00'],
     ['10:05:00', '10:05:00'],

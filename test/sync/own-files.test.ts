@@ -151,6 +151,17 @@ test('a trace of Debian is part of the tree that it tells of', async () => {
   expect(live('project/trace/mirror.example.edu')).toContain('Archive serial: 2026112503');
 });
 
+test('what upstream has among its traces that is none fails no run', async () => {
+  const { up, millpond, live } = await scene({ 'project/trace/ftp.example.org': 'x', file: 'x' }, { trace: DEBIAN });
+  utimesSync(join(up, 'project/trace/ftp.example.org'), 1_700_000_000, 1_700_000_000);
+  writeFileSync(Buffer.concat([Buffer.from(join(up, 'project/trace/')), Buffer.from([0x61, 0xff])]), 'x');
+  writeFileSync(join(up, 'project/trace/two\nlines'), 'x');
+  symlinkSync('master', join(up, 'project/trace/master'));
+  symlinkSync('dists', join(up, 'dists'));
+  expect(await millpond.sync('pond')).toMatchObject({ outcome: 'updated' });
+  expect(live('project/trace/_traces')).toBe('ftp.example.org\nmirror.example.edu\n');
+});
+
 test('a trace survives an upstream without its folder, and is no change by itself', async () => {
   const { up, millpond, live } = await scene({ 'project/trace/master': '1', file: 'x' }, { trace: DEBIAN });
   await millpond.sync('pond');
