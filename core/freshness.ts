@@ -6,6 +6,7 @@ export type MarkerSource = 'direct' | 'origin';
 
 /** A marker as it was last read. Times are milliseconds since the epoch, UTC. */
 export interface UpstreamReading {
+  /** Null when it was never read, or upstream has none (any more). */
   readonly value: string | null;
   /** The time in it; null when it tells none. */
   readonly time: number | null;
@@ -15,7 +16,7 @@ export interface UpstreamReading {
   readonly readAt: number | null;
   /** Since when it cannot be read; null while it can. */
   readonly failedSince: number | null;
-  /** Why, in one sentence. */
+  /** Why, or that upstream has none, in one sentence. */
   readonly message: string | null;
 }
 
@@ -57,7 +58,7 @@ const IN_STEP = { lagSeconds: 0, updatesBehind: 0 };
 
 function lagOf(facts: FreshnessFacts): Pick<Freshness, 'lagSeconds' | 'updatesBehind'> {
   const { now, meaning, published, newerThan } = facts;
-  const newest = newestOf(facts.readings);
+  const newest = newestReading(facts.readings);
   const ours = published?.markerValue ?? null;
   // a heartbeat moves without a change, and a run of upstream may have brought nothing
   if (meaning !== 'content' || ours === null || !newest) return UNKNOWN;
@@ -73,7 +74,7 @@ function lagOf(facts: FreshnessFacts): Pick<Freshness, 'lagSeconds' | 'updatesBe
 }
 
 /** The reading with the newest time; of equal ones, or where no time tells, that of the true upstream. */
-function newestOf(
+export function newestReading(
   readings: FreshnessFacts['readings'],
 ): (UpstreamReading & { source: MarkerSource; value: string }) | null {
   const known = (['origin', 'direct'] as const).flatMap((source) => {

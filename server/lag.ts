@@ -20,9 +20,10 @@ export function lagWords(status: Compared): string {
   if (!published) return 'nothing published';
   if (marker === null || !published.markerValue || !upstreamMarker)
     return lastGood?.generation && lastGood.generation > published.id ? 'switched back' : 'no marker to compare';
-  if (published.markerValue === upstreamMarker.value) return 'not behind';
-  const seconds = lagSeconds(status);
   const { updatesBehind } = status.upstream;
+  const isInStep = status.upstream.lagSeconds === 0 && updatesBehind === 0;
+  if (isInStep || published.markerValue === upstreamMarker.value) return 'not behind';
+  const seconds = lagSeconds(status);
   const updates = updatesBehind ? `, ${countOf(updatesBehind, 'update', 'updates')}` : '';
   return seconds ? `${formatDuration(seconds)}${updates}` : 'a newer one is there';
 }

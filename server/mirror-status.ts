@@ -2,6 +2,7 @@ import type { Settings } from '../config/settings.js';
 import type { EngineView, MirrorActivity, MirrorState } from '../core/engine.js';
 import {
   measureFreshness,
+  newestReading,
   type Freshness,
   type MarkerSource,
   type NewerMarkers,
@@ -147,7 +148,7 @@ export interface MirrorRecords {
 /** Reads SQLite only, never the trees. */
 export function mirrorRecords(
   { store, clock }: Pick<StatusDeps, 'store' | 'clock'>,
-  { name, marker, pace, upstreams }: TreeMirror,
+  { name, marker, origin, pace, upstreams }: TreeMirror,
   scrub: StatusScrub,
 ): MirrorRecords {
   const ended = store.runs.ended(name, RECENT_RUNS).map((run) => publicRun(run, scrub.runs));
@@ -162,7 +163,7 @@ export function mirrorRecords(
     markerTimes: [...ended, ...generations].flatMap(({ markerTime }) => markerTime ?? []),
     state: publicState(store.mirrors.get(name), scrub.all),
     upstreams: upstreams.map((address) => publicUpstream(address, scrub.all)),
-    readings: marker ? publicReadings(store.markers.of(name), scrub.all) : {},
+    readings: marker ? publicReadings(readingsOf(store, name, origin !== null), scrub.all) : {},
     newer: marker ? newerMarkers(store, name, live) : {},
     fetches: pace ? store.runs.fetches(name, clock() - PACE_WINDOW_MS) : [],
     held: heldStatus(store.held.get(name), scrub.runs),
@@ -178,6 +179,12 @@ export function longFailures({ runs }: Store, mirror: string, ended: readonly Ru
 /** What was found when it was verified may name files. */
 function publicTree(live: Generation | null, scrub: Scrub): Generation | null {
   return live && { ...live, verification: live.verification === null ? null : scrub(live.verification) };
+}
+
+/** What was read of an origin that the configuration no longer names would never change again. */
+function readingsOf({ markers }: Pick<Store, 'markers'>, name: string, hasOrigin: boolean): MirrorRecords['readings'] {
+  const { direct, origin } = markers.of(name);
+  return { ...(direct ? { direct } : {}), ...(origin && hasOrigin ? { origin } : {}) };
 }
 
 function publicReadings(readings: MirrorRecords['readings'], scrub: Scrub): MirrorRecords['readings'] {
@@ -258,7 +265,8 @@ function upstreamMarkerOf(
   runs: readonly (Run | null)[],
   { origin, direct }: Freshness,
 ): MirrorStatus['upstreamMarker'] {
-  for (const read of [origin, direct]) if (read?.value) return { value: read.value, time: read.time };
+  const read = newestReading({ ...(origin ? { origin } : {}), ...(direct ? { direct } : {}) });
+  if (read) return { value: read.value, time: read.time };
   const marked = runs.find((run) => run?.markerValue);
   return marked?.markerValue ? { value: marked.markerValue, time: marked.markerTime } : null;
 }

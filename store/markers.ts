@@ -20,6 +20,7 @@ const MOST_CHANGES = 400;
 export class MarkerStore {
   readonly #get: Database.Statement<[string], Row>;
   readonly #setRead: Database.Statement;
+  readonly #setAbsent: Database.Statement;
   readonly #setFailed: Database.Statement;
   readonly #addChange: Database.Statement;
   readonly #prune: Database.Statement;
@@ -43,6 +44,16 @@ export class MarkerStore {
         read_at = @at,
         failed_since = NULL,
         message = NULL`);
+    this.#setAbsent = db.prepare(`
+      INSERT INTO upstream_markers (mirror, source, seen_at, read_at, message)
+      VALUES (@mirror, @source, @at, @at, @message)
+      ON CONFLICT (mirror, source) DO UPDATE SET
+        seen_at = CASE WHEN value IS NULL THEN coalesce(seen_at, @at) ELSE @at END,
+        value = NULL,
+        time = NULL,
+        read_at = @at,
+        failed_since = NULL,
+        message = @message`);
     this.#setFailed = db.prepare(`
       INSERT INTO upstream_markers (mirror, source, failed_since, message)
       VALUES (@mirror, @source, @at, @message)
@@ -76,6 +87,12 @@ export class MarkerStore {
     const { value, time } = marker;
     this.#setRead.run({ mirror, source, value, time, at });
     if (this.#addChange.run({ mirror, source, value, time, at }).changes > 0) this.#prune.run({ mirror, source });
+    this.revisions.bump(mirror);
+  }
+
+  /** Upstream was asked, and has no marker; `message` says so in one sentence. */
+  absent(mirror: string, source: MarkerSource, message: string, at: number): void {
+    this.#setAbsent.run({ mirror, source, message, at });
     this.revisions.bump(mirror);
   }
 

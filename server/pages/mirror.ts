@@ -96,8 +96,9 @@ export function renderMirror(frame: PageFrame, status: MirrorStatus, page: Mirro
 }
 
 /** A marker as it was last read between runs, and since when it cannot be. */
-function readingView({ time, failedSince }: UpstreamReading, now: number): object {
-  return { time: timeOrNull(time, now), failed: timeOrNull(failedSince, now) };
+function readingView({ value, time, readAt, failedSince }: UpstreamReading, now: number): object {
+  const none = value !== null ? 'without a time' : readAt === null ? 'not read yet' : 'upstream has none';
+  return { time: timeOrNull(time, now), none, failed: timeOrNull(failedSince, now) };
 }
 
 function trafficWords({ requests, bytes }: TrafficNumbers): string {

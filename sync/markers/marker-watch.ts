@@ -10,7 +10,7 @@ import { WebFiles } from '../../platform/web-files.js';
 import type { Store } from '../../store/open.js';
 import { CHILD_MARK } from '../runs/upstream-request.js';
 import { source as rsync } from '../upstreams/rsync/kind.js';
-import { readDirectMarker, readWebMarker, type MarkerResult } from './read-marker.js';
+import { noMarker, readDirectMarker, readWebMarker, type MarkerResult } from './read-marker.js';
 
 export interface MarkerWatchOptions {
   readonly settings: () => Settings;
@@ -156,13 +156,10 @@ export class MarkerWatch {
     const { store, clock, log } = this.options;
     this.#closing.signal.throwIfAborted();
     store.lightTransaction(() => {
-      if (result.ok && result.marker) store.markers.read(mirror.name, source, result.marker, clock());
-      else store.markers.failed(mirror.name, source, whyNone(result), clock());
+      if (!result.ok) store.markers.failed(mirror.name, source, result.message, clock());
+      else if (result.marker) store.markers.read(mirror.name, source, result.marker, clock());
+      else store.markers.absent(mirror.name, source, noMarker(result.at), clock());
     });
     if (!result.ok) log.debug({ mirror: mirror.name, source }, result.message);
   }
-}
-
-function whyNone(result: MarkerResult): string {
-  return result.ok ? `Upstream has no marker ${result.at}.` : result.message;
 }

@@ -16,6 +16,11 @@ export interface MarkerReader {
   readonly folder: string;
 }
 
+/** What is told where there is none at `at`. */
+export function noMarker(at: string): string {
+  return `Upstream has no marker ${at}.`;
+}
+
 /** Reads the marker of the upstream that the mirror is fetched from, over its transport or at `rule.url`. */
 export async function readDirectMarker(
   rule: MarkerRule,

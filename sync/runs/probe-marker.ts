@@ -1,6 +1,6 @@
 import type { Marker } from '../../core/marker.js';
 import type { Upstream } from '../../core/upstream.js';
-import { readDirectMarker } from '../markers/read-marker.js';
+import { noMarker, readDirectMarker } from '../markers/read-marker.js';
 import type { TreeRunContext } from './run-context.js';
 import { RunFailure } from './run-failure.js';
 import { upstreamRequest } from './upstream-request.js';
@@ -17,7 +17,10 @@ export async function probeMarker(context: TreeRunContext, upstream: Upstream): 
   context.signal.throwIfAborted();
   if (!result.ok) throw new RunFailure(result.failure, result.message, result.exitCode);
   const { marker } = result;
-  if (marker !== null) store.lightTransaction(() => store.markers.read(mirror.name, 'direct', marker, clock()));
+  store.lightTransaction(() => {
+    if (marker === null) store.markers.absent(mirror.name, 'direct', noMarker(result.at), clock());
+    else store.markers.read(mirror.name, 'direct', marker, clock());
+  });
   if (marker === null) log.write(`Upstream has no marker ${result.at}; going on without.`);
   else log.write(`Marker ${result.at}: ${marker.value.split('\n')[0] ?? ''}`);
   return marker;

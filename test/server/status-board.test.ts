@@ -49,6 +49,24 @@ describe('StatusBoard', () => {
     });
   });
 
+  it('forgets what was read of a true upstream that is no longer configured', () => {
+    const { store } = scene;
+    const mirror = makeMirror('fresh', { marker: testMarker('TIME'), origin: { url: 'https://origin.example.org/' } });
+    const use = (name: string, next: typeof mirror): void => {
+      scene.settings = { ...scene.settings, mirrors: new Map([[name, next]]) };
+    };
+    use('fresh', mirror);
+    addGeneration(scene, 'fresh', { markerValue: 'M2' });
+    store.markers.read('fresh', 'origin', { value: 'M1', time: null }, NOW - 2 * HOUR);
+    store.markers.read('fresh', 'direct', { value: 'M2', time: null }, NOW);
+    expect(board.get('fresh')?.verdict.word).toBe('behind');
+    use('fresh', { ...mirror, origin: null });
+    expect(board.get('fresh')).toMatchObject({
+      verdict: { word: 'current' },
+      upstream: { origin: null, lagSeconds: 0 },
+    });
+  });
+
   it('tells the public neither user names nor local paths', () => {
     scene.settings = {
       ...scene.settings,

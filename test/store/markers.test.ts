@@ -31,6 +31,21 @@ test('a marker is kept with when it was first seen and last read, and since when
   });
 });
 
+test('that upstream has none ends a value and is no failure', async () => {
+  const store = await open();
+  read(store, 'a', 100, 90);
+  store.markers.failed('pond', 'direct', 'Unreachable.', 200);
+  const none = { value: null, time: null, seenAt: 300, failedSince: null, message: 'None.' };
+  for (const at of [300, 400]) {
+    store.markers.absent('pond', 'direct', 'None.', at);
+    expect(store.markers.of('pond').direct).toEqual({ ...none, readAt: at });
+  }
+  store.markers.absent('pond', 'origin', 'None.', 300);
+  expect(store.markers.of('pond').origin).toEqual({ ...none, readAt: 300 });
+  read(store, 'a', 500, 90);
+  expect(store.markers.of('pond').direct).toMatchObject({ value: 'a', seenAt: 500, message: null });
+});
+
 test('what came after a value is known, each value once', async () => {
   const store = await open();
   for (const [at, value] of [...'abbcbd'].entries()) read(store, value, at * 100, at * 100 - 50);

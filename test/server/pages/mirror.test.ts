@@ -66,7 +66,8 @@ describe('/status/<mirror>', () => {
   it('tells the markers of both upstreams, since when one cannot be read, and how often upstream is asked', async () => {
     const pace = { maxPerDay: 4, minutes: { from: 5, to: 55 }, jitter: null };
     const marker = testMarker('TIME', { parser: 'epoch' });
-    const paced = await openScene({ mirrors: [makeMirror('apache', { marker, pace })] });
+    const origin = { url: 'https://origin.example.org/apache/' };
+    const paced = await openScene({ mirrors: [makeMirror('apache', { marker, pace, origin })] });
     onTestFinished(() => paced.close());
     paced.store.lightTransaction(() => {
       paced.store.markers.read('apache', 'origin', { value: 'b', time: NOW - HOUR }, NOW - MINUTE);
@@ -78,6 +79,18 @@ describe('/status/<mirror>', () => {
     expect(text).toMatch(/Marker of the true upstream<\/dt><dd><time class="stacked" datetime="2026-11-23T13:00:00/);
     expect(text).toMatch(/– cannot be read since<\/span> <time datetime="2026-11-23T12:00:00/);
     expect(text).toContain('at most 4 fetches in 24 hours, 1 used; starts in minutes 5 to 55 of an hour (UTC)');
+  });
+
+  it('says that upstream has no marker where it has none, and not that upstream cannot be reached', async () => {
+    const marker = testMarker('TIME', { parser: 'epoch' });
+    const unmarked = await openScene({ mirrors: [makeMirror('apache', { marker })] });
+    onTestFinished(() => unmarked.close());
+    addGeneration(unmarked, 'apache', {});
+    addRun(unmarked, 'apache');
+    unmarked.store.markers.absent('apache', 'direct', 'Upstream has no marker TIME.', NOW - HOUR);
+    const { text } = await request(unmarked.http).get('/status/apache').set('Accept', 'text/html');
+    expect(text).toContain('Marker last read upstream</dt><dd><span class="quiet">upstream has none</span></dd>');
+    expect(text).toContain('In step with upstream as of ');
   });
 
   it('shows progress whole without script', async () => {

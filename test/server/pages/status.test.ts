@@ -75,6 +75,17 @@ describe('/status', () => {
     expect(behind).toEqual(['2 h', 'not behind', 'nothing published', 'no marker to compare']);
   });
 
+  it('does not call a tree behind that is newer than what was last read of the true upstream', async () => {
+    const marker = testMarker('TIME', { parser: 'epoch' });
+    const mirror = makeMirror('pond', { marker, origin: { url: 'https://origin.example.org/pond/' } });
+    scene.settings = { ...scene.settings, mirrors: new Map([[mirror.name, mirror]]) };
+    addGeneration(scene, 'pond', { markerValue: 'M2', markerTime: NOW - HOUR });
+    scene.store.markers.read('pond', 'origin', { value: 'M1', time: NOW - 3 * HOUR }, NOW - 2 * HOUR);
+    scene.store.markers.read('pond', 'direct', { value: 'M2', time: NOW - HOUR }, NOW);
+    const text = await page();
+    expect([...text.matchAll(/data-label="Behind by">([^<]*)</g)].map((match) => match[1])).toEqual(['not behind']);
+  });
+
   it('shows how much each one grew in a week, or since the oldest tree that is known', async () => {
     const day = 24 * HOUR;
     for (const name of ['fresh', 'paused'])

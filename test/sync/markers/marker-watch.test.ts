@@ -86,17 +86,27 @@ test('markers of the direct and of the true upstream are read, again and again, 
 });
 
 test('what cannot be read is told since when, with the last that could', async () => {
+  const { url, store, clock, watch } = await scene();
+  const { use } = watch([marked(url)]);
+  await vi.waitFor(() => expect(store.markers.of('pond').direct).toBeDefined());
+  const failedAt = (clock.now += EVERY);
+  use([marked(url.replace(/:\d+\/pond/, ':1/pond'))]);
+  await vi.waitFor(() => expect(store.markers.of('pond').direct?.message).toMatch(/connection to upstream failed/));
+  clock.now += EVERY;
+  use([marked(url.replace('pond', 'absent'))]);
+  await vi.waitFor(() => expect(store.markers.of('pond').direct?.message).not.toMatch(/connection to upstream failed/));
+  expect(store.markers.of('pond').direct).toMatchObject({ value: '100', failedSince: failedAt });
+});
+
+test('that upstream has no marker is told, and is no failure', async () => {
   const { up, url, store, clock, watch } = await scene();
   const { use } = watch([marked(url)]);
   await vi.waitFor(() => expect(store.markers.of('pond').direct).toBeDefined());
   rmSync(join(up, 'stamp'));
-  const failedAt = (clock.now += EVERY);
-  use([marked(url, { title: 'x' })]);
-  await vi.waitFor(() => expect(store.markers.of('pond').direct?.failedSince).toBe(failedAt));
   clock.now += EVERY;
-  use([marked(url.replace(/:\d+\/pond/, ':1/pond'))]);
-  await vi.waitFor(() => expect(store.markers.of('pond').direct?.message).toMatch(/connection to upstream failed/));
-  expect(store.markers.of('pond').direct).toMatchObject({ value: '100', failedSince: failedAt });
+  use([marked(url, { title: 'x' })]);
+  const none = { value: null, failedSince: null, message: 'Upstream has no marker stamp.' };
+  await vi.waitFor(() => expect(store.markers.of('pond').direct).toMatchObject({ ...none, readAt: clock.now }));
 });
 
 test('the next upstream of the list is asked where the first does not answer', async () => {
