@@ -26,6 +26,10 @@ export class DownloadCatalog {
   readonly #due = new Set<string>();
   readonly #stop = new AbortController();
   #work: Promise<void> | null = null;
+  #shown: { readonly parts: readonly (readonly Installer[])[]; readonly all: readonly Installer[] } = {
+    parts: [],
+    all: [],
+  };
 
   constructor(private readonly parts: CatalogParts) {}
 
@@ -41,13 +45,17 @@ export class DownloadCatalog {
     for (const mirror of this.parts.settings().mirrors.keys()) this.#look(mirror);
   }
 
-  /** All that were found in trees which are served now and are for everybody. */
-  installers(): Installer[] {
+  /** All that were found in trees which are served now and are for everybody: the same list as long as they are the same. */
+  installers(): readonly Installer[] {
     const { mirrors } = this.parts.settings();
-    return [...mirrors.values()].flatMap(({ name, preset, read }) => {
+    const parts = [...mirrors.values()].flatMap(({ name, preset, read }) => {
       const known = this.#known.get(name);
-      return known && known.preset === preset && read === null && this.parts.trees.get(name) ? known.installers : [];
+      return known && known.preset === preset && read === null && this.parts.trees.get(name) ? [known.installers] : [];
     });
+    const { parts: before } = this.#shown;
+    if (parts.length !== before.length || parts.some((part, index) => part !== before[index]))
+      this.#shown = { parts, all: parts.flat() };
+    return this.#shown.all;
   }
 
   /** Resolves when nothing waits to be looked at. */

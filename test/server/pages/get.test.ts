@@ -108,6 +108,7 @@ describe('/get', () => {
     await publish(scene, 'debian-cd', { [cd('14.0.0', 'amd64')]: 'new' }, { state: 'previous' });
     await scene.downloads.idle();
     expect((await get('/get/debian')).text).toContain('debian-14.0.0-amd64-netinst.iso');
+    expect(scene.downloads.installers()).toBe(scene.downloads.installers()); // what is made of it is made once
     scene.trees.set('debian-cd', null);
     await scene.downloads.idle();
     expect((await get('/get/debian')).status).toBe(404);
