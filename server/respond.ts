@@ -31,9 +31,17 @@ export function sendPage(req: Request, res: Response, page: Page, twin: Twin | n
   else sendKept(res, page.kept.answers.get(`${page.kept.key} ${type}`, page.kept.version, make));
 }
 
-/** Answers a program from memory. Anybody's page may read it: it is public, and only read. */
-export function sendKeptData(res: Response, answer: KeptAnswer, type = 'json'): void {
-  res.set({ 'Cache-Control': STATUS_CACHE, 'Access-Control-Allow-Origin': '*' }).type(type);
+/**
+ * Answers a program from memory. Anybody's page may read it: it is public, and only read. Where `namesClientsHost`, it
+ * holds the name by which this client calls the server, and no cache may give it to others.
+ */
+export function sendKeptData(
+  res: Response,
+  answer: KeptAnswer,
+  { type = 'json', namesClientsHost = false }: { type?: string; namesClientsHost?: boolean } = {},
+): void {
+  const rule = namesClientsHost ? 'no-store' : STATUS_CACHE;
+  res.set({ 'Cache-Control': rule, 'Access-Control-Allow-Origin': '*' }).type(type);
   sendKept(res, answer);
 }
 

@@ -29,7 +29,10 @@ function sendFeed(deps: ServerDeps, kept: KeptAnswers, req: Request<{ name: stri
   const origin = settings.site.url ?? publicOrigin(req, settings);
   const version = `${deps.board.revision} ${deps.store.verdicts.lastId()}`;
   const make = () => atomFeed(partsOf(deps, mirror, origin));
-  sendKeptData(res, kept.get(`${origin} ${mirror ?? ''}`, version, make), ATOM);
+  sendKeptData(res, kept.get(`${origin} ${mirror ?? ''}`, version, make), {
+    type: ATOM,
+    namesClientsHost: settings.site.url === null,
+  });
 }
 
 /** Only of mirrors that are configured now. */

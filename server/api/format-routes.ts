@@ -59,7 +59,8 @@ function sendArch(deps: ServerDeps, kept: KeptAnswers, req: Request, res: Respon
   const origin = settings.site.url ?? publicOrigin(req, settings);
   const now = stepOf(deps);
   const make = () => JSON.stringify(archStatus({ settings, origin, statuses, now }));
-  sendKeptData(res, kept.get(`arch ${origin}`, `${deps.board.revision} ${now}`, make));
+  const namesClientsHost = settings.site.url === null;
+  sendKeptData(res, kept.get(`arch ${origin}`, `${deps.board.revision} ${now}`, make), { namesClientsHost });
 }
 
 /** @throws MillpondError not-found where the operator has not said how MirrorZ calls this server */
@@ -77,7 +78,8 @@ async function sendMirrorz(deps: ServerDeps, kept: KeptAnswers, req: Request, re
     const downloads = isoInfo(currentProducts(deps));
     return JSON.stringify(mirrorzDocument({ settings, mirrorz, origin, statuses, downloads, disk }));
   };
-  sendKeptData(res, kept.get(`mirrorz ${origin}`, `${deps.board.revision} ${stepOf(deps)} ${disk}`, make));
+  const answer = kept.get(`mirrorz ${origin}`, `${deps.board.revision} ${stepOf(deps)} ${disk}`, make);
+  sendKeptData(res, answer, { namesClientsHost: settings.site.url === null });
 }
 
 /** Seconds since the epoch, cut to whole steps. */
@@ -118,5 +120,5 @@ function sendBadge(
   const answer = kept.get(`badge ${name} ${svg}`, verdict.word, make);
   // it is made to be shown on pages of others
   res.set('Cross-Origin-Resource-Policy', 'cross-origin');
-  sendKeptData(res, answer, svg ? 'image/svg+xml' : 'json');
+  sendKeptData(res, answer, { type: svg ? 'image/svg+xml' : 'json' });
 }

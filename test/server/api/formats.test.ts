@@ -162,6 +162,15 @@ describe('what other programs read', () => {
     ]);
   });
 
+  it.each(['/static/status/arch.json', '/mirrorz.json', '/feeds/all.atom'])(
+    '%s is kept by no cache where it names the server as this client calls it',
+    async (path) => {
+      scene.settings = { ...scene.settings, site: { ...scene.settings.site, url: null } };
+      const { headers } = await request(scene.http).get(path).set('X-Forwarded-Host', 'other.example.org');
+      expect(headers['cache-control']).toBe('no-store');
+    },
+  );
+
   it('Yuki reads bytes and seconds, and an exit code that tells good from bad', async () => {
     const metas = readYuki(await get('/api/v1/metas'));
     const of = (name: string) => metas.find((meta) => meta['name'] === name);

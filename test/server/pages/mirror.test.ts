@@ -53,6 +53,10 @@ describe('/status/<mirror>', () => {
     const { text } = await asked.set('X-Forwarded-Host', 'other.example.org');
     expect(text).toContain('rsync://mirror.example.edu/debian/');
     expect(text).not.toContain('other.example.org');
+    named.settings = { ...named.settings, site: { ...named.settings.site, url: null } };
+    const unnamed = await request(named.http).get('/status/debian').set('Accept', 'text/html');
+    expect(unnamed.text).toContain('rsync://127.0.0.1/debian/');
+    expect(unnamed.headers['cache-control']).toBe('no-store');
   });
 
   it('says the state in a sentence whose times are both relative and absolute', async () => {
