@@ -155,6 +155,11 @@ export class MarkerWatch {
   #take(mirror: MarkedMirror, source: MarkerSource, result: MarkerResult): void {
     const { store, clock, log } = this.options;
     this.#closing.signal.throwIfAborted();
+    if (!result.ok && result.failure === 'local') {
+      // nobody can say anything of the upstream; the next run fails by it, and is told
+      log.warn({ mirror: mirror.name, source }, `the marker cannot be read from here: ${result.message}`);
+      return;
+    }
     store.lightTransaction(() => {
       if (!result.ok) store.markers.failed(mirror.name, source, result.message, clock());
       else if (result.marker) store.markers.read(mirror.name, source, result.marker, clock());

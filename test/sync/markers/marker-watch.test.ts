@@ -98,6 +98,14 @@ test('what cannot be read is told since when, with the last that could', async (
   expect(store.markers.of('pond').direct).toMatchObject({ value: '100', failedSince: failedAt });
 });
 
+test('what keeps this machine from asking is not told as a failure of the upstream', async () => {
+  const { url, store, clock, watch } = await scene();
+  const origin = { url: `${(await startWebServer((_, response) => void response.end('200\n'))).url}/` };
+  watch([marked(url, { origin, password: { file: '/nowhere/password' } })]);
+  await vi.waitFor(() => expect(store.markers.of('pond').origin?.readAt).toBe(clock.now));
+  expect(store.markers.of('pond').direct).toBeUndefined();
+});
+
 test('that upstream has no marker is told, and is no failure', async () => {
   const { up, url, store, clock, watch } = await scene();
   const { use } = watch([marked(url)]);
