@@ -18,6 +18,7 @@ function template(name: string): ejs.TemplateFunction {
   const made = ejs.compile(readFileSync(filename, 'utf8'), {
     filename,
     views: [VIEWS],
+    root: VIEWS, // of includes that begin with a slash: those are not looked for on the disk each time
     cache: true, // of the partials that it includes
     strict: true,
     localsName: 'it',
