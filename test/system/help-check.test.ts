@@ -103,6 +103,16 @@ describe('apt', () => {
       sentence: 'The keys "debian-archive-keyring.gpg" are not on this server.',
     });
   }, 120_000);
+
+  test('is not tested where this machine fails, and others are tried out all the same', async () => {
+    const { folder } = await archive();
+    const told = await (await checked('debian', folder, await tempFolder())).check(); // a folder in place of the keys
+    expect(told.map(({ form, result }) => [form, result])).toEqual([
+      ['deb822', 'untested'],
+      ['one-line', 'untested'],
+    ]);
+    expect(told[0]?.sentence).toMatch(/^This server could not try it out \(E[A-Z]+\)\.$/);
+  }, 120_000);
 });
 
 describe('dnf', () => {

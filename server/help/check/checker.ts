@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Settings } from '../../../config/settings.js';
 import type { PublishedTrees } from '../../../content/published-trees.js';
-import { messageOf } from '../../../core/errors.js';
+import { messageOf, systemCode } from '../../../core/errors.js';
 import type { TreeMirror } from '../../../core/mirror.js';
 import type { HelpCheck } from '../../../store/help-checks.js';
 import type { Store } from '../../../store/open.js';
@@ -140,7 +140,11 @@ export class HelpChecker {
       signal.throwIfAborted();
       if (error instanceof Untested) return end('untested', error.message);
       if (error instanceof TrialFailed) return end('failed', error.message);
-      throw error;
+      const code = systemCode(error);
+      if (code === undefined) throw error;
+      // a full disk, say: it is none of the mirror's, and others are still tried out
+      this.parts.log.warn({ ...about, err: error }, `instructions could not be tried out: ${messageOf(error)}`);
+      return end('untested', `This server could not try it out (${code}).`);
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
