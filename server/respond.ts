@@ -9,6 +9,8 @@ export interface Page {
   text?(): string;
   /** Whether it tells of whoever asks: then nobody keeps it, and no page of others may read it. */
   readonly isPersonal?: boolean;
+  /** Whether it holds the name by which this client calls the server: then no cache may give it to others. */
+  readonly namesClientsHost?: boolean;
   /** Where its forms are kept, what it is called there, and what it is made of; not given of a page that is made each time. */
   readonly kept?: { readonly answers: KeptAnswers; readonly key: string; readonly version: string };
 }
@@ -21,7 +23,7 @@ const STATUS_CACHE = 'max-age=15, stale-while-revalidate=60';
 
 /** Answers with a page or with the same facts as JSON or text, by `twin`, else by `Accept` (RFC 9110 section 12.5.1). */
 export function sendPage(req: Request, res: Response, page: Page, twin: Twin | null = null): void {
-  res.set('Cache-Control', page.isPersonal ? 'no-store' : STATUS_CACHE);
+  res.set('Cache-Control', page.isPersonal || page.namesClientsHost ? 'no-store' : STATUS_CACHE);
   if (twin === null) res.vary('Accept');
   const format = twin ?? wantedTwin(req, page);
   if (format === 'json' && !page.isPersonal) res.set('Access-Control-Allow-Origin', '*');

@@ -51,6 +51,7 @@ async function answerCatalogue(deps: ServerDeps, frameOf: FrameOf, req: Request,
   const data = await catalogueData(deps, req);
   const address = addressOf(deps, req);
   sendPage(req, res, {
+    namesClientsHost: deps.settings().site.url === null,
     html: () =>
       renderImages(frameOf({ title: 'Images', section: 'images', events: '/api/v1/events' }), {
         ...{ query, after, address },
@@ -92,6 +93,7 @@ async function answerRepository({ deps, frameOf, repository, req, res }: Asked):
   };
   const events = status ? { events: eventsOf(name) } : {};
   sendPage(req, res, {
+    namesClientsHost: deps.settings().site.url === null,
     html: () => renderRepository(frameOf({ title: name, section: 'images', ...events }), page),
     json: () => ({ ...repositoryData(deps, repository), ...listed, tagCount: repository.tags }),
   });
@@ -119,6 +121,7 @@ async function sendManifest(
   const title = of ? `${repository.name}:${of.tag.tag.tag}` : `${repository.name} ${digest}`;
   const page = { repository, manifest, tag: of?.tag ?? null, address: addressOf(deps, req) };
   sendPage(req, res, {
+    namesClientsHost: deps.settings().site.url === null,
     html: () => renderManifest(frameOf({ title, section: 'images' }), page),
     json: () => (of ? { ...of.data, manifest } : manifest),
   });

@@ -134,8 +134,8 @@ async function answerMirror(deps: ServerDeps, logs: RunLogs, req: PathOf<'mirror
     req,
     res,
     {
-      // what a client calls this server stands on the page where the operator has told no name
-      isPersonal: logs.isForSome(name) || (twin === null && page.rsync !== null && url === null),
+      isPersonal: logs.isForSome(name),
+      namesClientsHost: page.rsync !== null && url === null,
       html: () => renderMirror(frame, status, page),
       json: () => status,
       text: () => mirrorText(status, runs, frame.now),

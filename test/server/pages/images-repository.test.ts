@@ -33,6 +33,18 @@ describe('/images/<repository>', () => {
     return answer.text;
   }
 
+  it('is kept by no cache where it names the server as this client calls it', async () => {
+    await storeImage(scene, buildImage({ seed: 'd' }), { repository: NAME, origin: 'mirrored', tags: ['12'] });
+    const rule = async (path: string): Promise<string | undefined> => {
+      const asked = request(scene.http).get(path).set('Accept', 'text/html');
+      return (await asked.set('X-Forwarded-Host', 'other.example.org')).headers['cache-control'];
+    };
+    const paths = ['/images', PATH, `${PATH}/-/tags/12`];
+    expect(await Promise.all(paths.map(rule))).not.toContain('no-store');
+    scene.settings = { ...scene.settings, site: { ...scene.settings.site, url: null } };
+    expect(await Promise.all(paths.map(rule))).toEqual(['no-store', 'no-store', 'no-store']);
+  });
+
   it('says in a sentence how it stands against upstream', async () => {
     expect(await page()).toContain('The first fetch is not complete yet. Nothing is served yet.');
     await storeImage(scene, buildImage({ seed: 'd' }), { repository: NAME, origin: 'mirrored', tags: ['12'] });
