@@ -1,6 +1,6 @@
 import type { Request, Response } from 'express';
 import type { Problem } from './errors.js';
-import type { KeptAnswer, KeptAnswers } from './kept-answers.js';
+import type { KeptAnswer, KeptAnswers, Lasting } from './kept-answers.js';
 
 /** A page and what programs get of the same facts. */
 export interface Page {
@@ -12,7 +12,12 @@ export interface Page {
   /** Whether it holds the name by which this client calls the server: then no cache may give it to others. */
   readonly namesClientsHost?: boolean;
   /** Where its forms are kept, what it is called there, and what it is made of; not given of a page that is made each time. */
-  readonly kept?: { readonly answers: KeptAnswers; readonly key: string; readonly version: string };
+  readonly kept?: {
+    readonly answers: KeptAnswers;
+    readonly key: string;
+    readonly version: string;
+    readonly lasting?: Lasting;
+  };
 }
 
 /** A twin that was asked for by the end of the address. */
@@ -30,7 +35,10 @@ export function sendPage(req: Request, res: Response, page: Page, twin: Twin | n
   const [type, make] = formOf(page, format);
   res.type(type);
   if (!page.kept) res.send(make());
-  else sendKept(res, page.kept.answers.get(`${page.kept.key} ${type}`, page.kept.version, make));
+  else {
+    const { answers, key, version, lasting } = page.kept;
+    sendKept(res, answers.get(`${key} ${type}`, version, make, lasting));
+  }
 }
 
 /**

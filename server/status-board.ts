@@ -37,6 +37,7 @@ export class StatusBoard {
   #settings: Settings | undefined;
   #scrub: Scrub = String;
   #revision = 0;
+  #news = 0;
   #all: { readonly revision: number; readonly statuses: readonly MirrorStatus[] } = { revision: -1, statuses: [] };
 
   constructor(private readonly deps: StatusDeps) {}
@@ -73,6 +74,11 @@ export class StatusBoard {
     return this.#revision;
   }
 
+  /** Grows with every change that has come from elsewhere than from the clock. */
+  get news(): number {
+    return this.#news;
+  }
+
   #make(
     mirror: TreeMirror,
     parts: { records: MirrorRecords; activity: MirrorActivity; now: number; scrub: StatusScrub },
@@ -88,6 +94,7 @@ export class StatusBoard {
       this.#scrub = scrubberFor(settings);
       this.#entries.clear();
       this.#revision++;
+      this.#news++;
     }
     return settings;
   }
@@ -107,6 +114,7 @@ export class StatusBoard {
     const isOnlyLater = known !== undefined && hasRecords && isAtRest(known.activity, activity);
     const status = isOnlyLater && isAsBefore(known.status, made) ? known.status : made;
     if (status === made) this.#revision++;
+    if (!isOnlyLater) this.#news++;
     const entry = { revision, records, activity, interval: intervalOf(now), madeAt: now, status };
     this.#entries.set(mirror.name, entry);
     return entry;

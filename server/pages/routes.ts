@@ -27,6 +27,7 @@ import { renderRun } from './run.js';
 import { statsRoutes } from './stats-routes.js';
 import { chosen, readFilter, renderStatus } from './status.js';
 import { mirrorText, statusText } from './status-text.js';
+import { PAGE_SECONDS } from './time-view.js';
 import { treeRoutes } from './tree-routes.js';
 import { sendWholeLog } from './whole-log.js';
 
@@ -90,6 +91,11 @@ function versionOf({ board, store }: ServerDeps, { now, hasImages: images }: Pag
   return `${board.revision} ${store.diskSamples.writes} ${now} ${images}`;
 }
 
+/** The same without what the clock has brought about. */
+function factsOf({ board, store }: ServerDeps, { hasImages: images }: PageFrame): string {
+  return `${board.news} ${store.diskSamples.writes} ${images}`;
+}
+
 function answerStatus(
   deps: ServerDeps,
   answers: KeptAnswers,
@@ -102,7 +108,10 @@ function answerStatus(
     req,
     res,
     {
-      kept: { answers, key: `/status ${JSON.stringify(filter)}`, version: versionOf(deps, frame) },
+      kept: {
+        ...{ answers, key: `/status ${JSON.stringify(filter)}`, version: versionOf(deps, frame) },
+        lasting: { facts: factsOf(deps, frame), at: frame.now, most: PAGE_SECONDS * 1000 },
+      },
       html: () => renderStatus(frame, statuses, filter, diskAlert(deps, frame.now)),
       json: () => mirrorsData(deps, chosen(statuses, filter)),
       text: () => statusText({ site: frame.site.name, now: frame.now }, statuses, chosen(statuses, filter)),

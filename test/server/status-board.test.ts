@@ -170,7 +170,7 @@ describe('StatusBoard', () => {
     addGeneration(scene, 'fresh');
     addRun(scene, 'fresh');
     board.all();
-    const { revision } = board;
+    const { revision, news } = board;
     const read = scene.store.runs.ended.bind(scene.store.runs);
     let reads = 0;
     scene.store.runs.ended = (...asked) => {
@@ -183,7 +183,10 @@ describe('StatusBoard', () => {
     now += 10 * HOUR;
     expect(board.get('fresh')?.verdict.word).toBe('late');
     expect(board.revision).toBe(revision + 1);
-    expect(reads).toBe(0);
+    expect([board.news, reads]).toEqual([news, 0]);
+    scene.store.mirrors.pause('fresh', now, 'disks');
+    board.get('fresh');
+    expect(board.news).toBe(news + 1);
   });
 
   it('sees at once what writes to the store, whoever it is', () => {
