@@ -66,18 +66,19 @@ describe('createServer', () => {
     expect(changed.status).toBe(200);
   });
 
-  it.each(['/', '/status', '/status/debian'])(
-    'keeps %s the same for the quarter of a minute that it shows',
-    async (path) => {
-      const get = (etag = ''): request.Test =>
-        request(scene.http).get(path).set({ Accept: HTML, 'If-None-Match': etag });
-      const etag = String((await get()).headers['etag']);
-      now = NOW + 14_000;
-      expect((await get(etag)).status).toBe(304);
-      now = NOW + 15_000;
-      expect((await get(etag)).status).toBe(200);
-    },
-  );
+  it.each([
+    ['/', 15_000],
+    // given out once more while the next one is made
+    ['/status', 30_000],
+    ['/status/debian', 15_000],
+  ])('keeps %s the same for the quarter of a minute that it shows', async (path, others) => {
+    const get = (etag = ''): request.Test => request(scene.http).get(path).set({ Accept: HTML, 'If-None-Match': etag });
+    const etag = String((await get()).headers['etag']);
+    now = NOW + 14_000;
+    expect((await get(etag)).status).toBe(304);
+    now = NOW + others;
+    expect((await get(etag)).status).toBe(200);
+  });
 
   it.each([
     ['/status.json', '/api/v1/mirrors'],
